@@ -1,0 +1,195 @@
+"""Decides how every failure of Roundview is named, worded and mapped to each door.
+
+    RoundviewError
+    ├── RequestError     RV1xx  the question cannot be asked like this
+    ├── CatalogError     RV2xx  the catalog is wrong (carries every Problem found)
+    ├── AccessError      RV3xx  this principal may not
+    ├── SourceError      RV4xx  a source failed (names the source, never its host or text)
+    ├── EngineError      RV5xx  what finishes the question failed
+    ├── IdentityError    RV6xx  the identifier leads to no single customer
+    └── InternalError    RV9xx  our fault
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Points at one place of a catalog file: 1-based line and column."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """States one mistake of a catalog: where, which, and what to do."""
+
+    position: Position
+    code: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.position} {self.code} {self.message}"
+        return f"{text} — {self.hint}" if self.hint else text
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Maps one error code to each door."""
+
+    code: str
+    title: str
+    graphql: str
+    sqlstate: str
+    http: int
+    exit: int
+
+
+def _codes(*rows: tuple[str, str, str, str, int]) -> Mapping[str, Code]:
+    exits = {"1": 2, "2": 1, "3": 3, "4": 4, "5": 5, "6": 6, "9": 70}
+    table = {
+        code: Code(code, title, graphql, sqlstate, http, exits[code[2]])
+        for code, title, graphql, sqlstate, http in rows
+    }
+    return MappingProxyType(table)
+
+
+CODES: Mapping[str, Code] = _codes(
+    ("RV100", "request cannot be read", "BAD_REQUEST", "42601", 400),
+    ("RV101", "identifier is not valid", "BAD_IDENTIFIER", "22023", 400),
+    ("RV102", "unknown name", "UNKNOWN_NAME", "42703", 400),
+    ("RV103", "not supported", "UNSUPPORTED", "0A000", 400),
+    ("RV104", "cursor is stale or not ours", "STALE_CURSOR", "22023", 400),
+    ("RV105", "value does not fit its type", "BAD_VALUE", "22023", 400),
+    ("RV110", "document has too many tokens", "TOKEN_LIMIT", "54000", 400),
+    ("RV111", "document is too deep", "DEPTH_LIMIT", "54000", 400),
+    ("RV112", "document has too many aliases", "ALIAS_LIMIT", "54000", 400),
+    ("RV113", "document has too many root fields", "ROOT_LIMIT", "54000", 400),
+    ("RV114", "document has too many directives", "DIRECTIVE_LIMIT", "54000", 400),
+    ("RV115", "document costs too much", "COST_LIMIT", "54000", 400),
+    ("RV116", "body is too large", "BODY_LIMIT", "54000", 413),
+    ("RV117", "key columns are not bound: scan needs permission", "SCAN_REFUSED", "54000", 400),
+    ("RV200", "catalog is wrong", "CATALOG_ERROR", "F0000", 500),
+    ("RV300", "not allowed", "POLICY_DENIED", "42501", 403),
+    ("RV301", "purpose is missing or not allowed", "PURPOSE_DENIED", "42501", 403),
+    ("RV400", "source failed", "SOURCE_ERROR", "58000", 502),
+    ("RV401", "source did not answer in time", "SOURCE_TIMEOUT", "57014", 504),
+    ("RV402", "source cannot be reached", "SOURCE_UNAVAILABLE", "08001", 502),
+    ("RV403", "source answered with something else than declared", "SOURCE_ERROR", "58000", 502),
+    ("RV404", "source refuses us", "SOURCE_ERROR", "58000", 502),
+    ("RV405", "answer of the source is too large", "SOURCE_ERROR", "54000", 502),
+    ("RV406", "source is busy (rate limit)", "SOURCE_UNAVAILABLE", "53300", 503),
+    ("RV407", "source is not proven to be read-only", "SOURCE_UNAVAILABLE", "58000", 503),
+    ("RV500", "engine failed", "ENGINE_ERROR", "58000", 500),
+    ("RV600", "identifier leads to several customers", "IDENTITY_AMBIGUOUS", "P0003", 200),
+    ("RV601", "record is known but its person is not", "IDENTITY_UNLINKED", "P0002", 200),
+    ("RV602", "identity store cannot be used", "IDENTITY_ERROR", "58000", 500),
+    ("RV900", "internal error", "INTERNAL_ERROR", "XX000", 500),
+)
+
+
+class RoundviewError(Exception):
+    """Carries code, message, hint and whether trying again can help.
+
+    Text says what failed, where, why and what to do; never customer data, host names or
+    the SQL of a source.
+    """
+
+    default_code = "RV900"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str = "",
+        retryable: bool = False,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code or self.default_code
+        self.message = message
+        self.hint = hint
+        self.retryable = retryable
+        self.extensions = dict(extensions or {})
+
+    @property
+    def row(self) -> Code:
+        """Returns the line of the code table that says how each door shows this error."""
+        return CODES.get(self.code) or CODES[self.default_code]
+
+    def __str__(self) -> str:
+        text = f"{self.code} {self.message}"
+        return f"{text} — {self.hint}" if self.hint else text
+
+
+class RequestError(RoundviewError):
+    """The question cannot be asked like this."""
+
+    default_code = "RV100"
+
+
+class CatalogError(RoundviewError):
+    """The catalog is wrong; `problems` holds everything found, sorted by place."""
+
+    default_code = "RV200"
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem], message: str = "") -> None:
+        self.problems = tuple(sorted(set(problems)))
+        shown = message or "\n".join(str(problem) for problem in self.problems)
+        super().__init__(shown)
+
+
+class AccessError(RoundviewError):
+    """This principal may not."""
+
+    default_code = "RV300"
+
+
+class SourceError(RoundviewError):
+    """A source failed; `source` names it."""
+
+    default_code = "RV400"
+
+    def __init__(
+        self,
+        source: str,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str = "",
+        retryable: bool = True,
+    ) -> None:
+        super().__init__(
+            message, code=code, hint=hint, retryable=retryable, extensions={"source": source}
+        )
+        self.source = source
+
+
+class EngineError(RoundviewError):
+    """What finishes the question failed."""
+
+    default_code = "RV500"
+
+
+class IdentityError(RoundviewError):
+    """The identifier leads to no single customer."""
+
+    default_code = "RV600"
+
+
+class InternalError(RoundviewError):
+    """Our fault."""
+
+    default_code = "RV900"

@@ -1,0 +1,56 @@
+"""Decides what every connector offers, so that the planner knows no technology."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from roundview_catalog.model import SourceTable
+
+from roundview_federation.plan import Answer, Fragment
+from roundview_federation.resilience.deadline import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a connector's sources compute themselves; the conformance suite proves each.
+
+    `dialect` names the rendering of the expression table ("sqlite", "duckdb", "" for none:
+    projections and filters are then plain columns). `filters` are the comparison node names
+    (EQ, NEQ, LT, LTE, GT, GTE, In, Like, Is) it applies exactly; a REST table applies those
+    its catalog declares and everything is filtered again on arrival.
+    """
+
+    dialect: str
+    filters: frozenset[str]
+    joins: bool = False
+    children: bool = False
+    order: bool = False
+    limit: bool = False
+
+
+class Connector(Protocol):
+    """One source, ready to be asked. Cancelling the task of `rows` cancels in the source."""
+
+    source: str
+    capabilities: Capabilities
+
+    def compile(self, fragment: Fragment) -> Any:
+        """Returns the fragment's call, made once per plan; raises RequestError RV117 where
+        no access path is bound and the fragment is not a scan."""
+
+    async def rows(self, call: Any, params: Mapping[str, Any], deadline: Deadline) -> Answer:
+        """Runs the call with key sets (lists) and parameters bound; raises SourceError."""
+
+    async def introspect(self) -> Mapping[str, SourceTable]:
+        """Returns what the source says of itself: metadata only."""
+
+    async def prove_read_only(self) -> str:
+        """Returns how it is known that nothing can be written, or raises SourceError RV407."""
+
+    def explain(self, call: Any) -> str:
+        """Returns the statement or call as a person reads it, without values."""
+
+    async def close(self) -> None:
+        """Frees connections, threads and files."""

@@ -1,0 +1,329 @@
+"""Decides the shapes between the stages: sections in, fragments and steps, results out.
+
+    Section -> (authorize, keyset, unfold, push) -> Fragment ... -> Plan
+    Plan + parameters -> execute -> Result of Outputs
+
+A door writes Sections and reads Results; a connector reads Fragments. Trees are sqlglot
+trees in the canonical dialect; values are placeholders (`exp.Placeholder(this=name)`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from roundview_catalog.errors import RoundviewError
+from roundview_catalog.types import Type
+from sqlglot import exp
+
+# -- questions -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What the caller said: a kind of the catalog and the text as typed."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Asks for customers by identifiers; `params[name]` is the list of Identifiers."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Cuts a list per customer or parent: names of the parameters with size and cursor."""
+
+    first: str
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One list of one question: `SELECT columns FROM entity [WHERE …] [ORDER BY …]`.
+
+    Rows belong to the customers of `lookup`, or lie below the records of the section
+    `parent`. `entity` is a canonical entity or the derived relation `customer`, which has one
+    row per customer. `provenance` names the customer fields whose origin is asked.
+    The tree selects plain columns of the entity, each once; the WHERE is a boolean
+    combination of comparisons of columns with placeholders.
+    """
+
+    name: str
+    entity: str
+    tree: exp.Select
+    lookup: str
+    parent: str = ""
+    page: Page | None = None
+    provenance: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Returns the selected column names in order."""
+        return tuple(e.alias_or_name for e in self.tree.expressions)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Everything of one operation that does not change between requests.
+
+    `shape` names it in plan keys: equal shapes mean equal lookups and sections.
+    """
+
+    shape: str
+    lookups: tuple[Lookup, ...]
+    sections: tuple[Section, ...]
+
+
+# -- fragments -------------------------------------------------------------------------------
+
+
+def in_keys(column: exp.Expr, keyset: str) -> exp.Expr:
+    """Returns `column = ANY(:keyset)`, the form in which key sets reach connectors."""
+    return exp.EQ(this=column, expression=exp.Any(this=exp.Placeholder(this=keyset)))
+
+
+def keyset_of(node: exp.Expr) -> tuple[exp.Expr, str] | None:
+    """Returns (column, keyset name) if the node is `column = ANY(:keyset)`."""
+    if isinstance(node, exp.EQ) and isinstance(node.expression, exp.Any):
+        placeholder = node.expression.this
+        if isinstance(placeholder, exp.Placeholder):
+            return node.this, placeholder.name
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRows:
+    """Rows below each row: a column whose value is a list of lists.
+
+    `tree` selects `columns` FROM … WHERE …, correlated with the fragment's aliases.
+    """
+
+    alias: str
+    tree: exp.Select
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What one source is sent: one SELECT over its tables.
+
+    `tree` names the catalog's tables of the source (the connector knows the physical ones),
+    has its projections in order, WHERE conjuncts that may hold `in_keys(column, keyset)` and
+    placeholders, perhaps ORDER BY and `LIMIT :limit` (a parameter that is None means no
+    limit). After the tree's columns come the `children`, each one list-valued column.
+    `types` are the source types of the tree's columns. `row_cap` bounds the answer.
+    """
+
+    id: str
+    source: str
+    tree: exp.Select
+    types: tuple[Type, ...]
+    keysets: tuple[str, ...]
+    params: tuple[str, ...]
+    children: tuple[ChildRows, ...] = ()
+    row_cap: int = 10_000
+    is_scan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a connector returns for a fragment.
+
+    `as_of`: None if live, the file's time for files, the original fetch if cached.
+    """
+
+    rows: list[tuple[Any, ...]]
+    as_of: datetime | None = None
+    is_truncated: bool = False
+    calls: int = 1
+
+
+# -- results ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where and when the rows of one fragment were read; shared by all its rows."""
+
+    source: str
+    source_system: str
+    source_instance: str
+    fetched_at: datetime
+    as_of: datetime
+
+
+ROW_HEAD = ("origin", "source_key", "slot", "parent_key")
+"""What stands before a section's columns in every row tuple: Origin, str, str, str | None.
+Rows of the derived relation `customer` have None there."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """One list of a result: row tuples (ROW_HEAD + the section's columns)."""
+
+    rows: list[tuple[Any, ...]]
+    has_next: bool = False
+    end_cursor: str | None = None
+    is_truncated: bool = False
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Losing:
+    """A value that survivorship did not choose."""
+
+    value: Any
+    source: str
+    source_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survived:
+    """Why a customer field has its value."""
+
+    field: str
+    source: str
+    source_key: str
+    rule: str
+    as_of: datetime
+    losing: tuple[Losing, ...] = ()
+
+
+@dataclass(slots=True)
+class Output:
+    """The answer to one section.
+
+    `groups`: index of the customer in `Result.found[lookup]`, or for sections below a parent
+    (source, parent's source_key) -> Rows; a key without rows is absent unless sources are
+    missing. `failed` is set when every source of the section failed; `missing` names those
+    that did. `provenance`: customer index -> field -> Survived.
+    """
+
+    columns: tuple[str, ...]
+    groups: dict[Any, Rows] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    failed: RoundviewError | None = None
+    provenance: dict[int, dict[str, Survived]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of several customers that an identifier leads to; the hint is masked."""
+
+    customer_id: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one identifier led to: a customer, nothing (both None), or an error.
+
+    `error.extensions["candidates"]` holds Candidates where there are several.
+    """
+
+    customer_id: str | None = None
+    link_state: str = "linked"
+    error: RoundviewError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What one source did for this answer; `status` is ok | partial | failed.
+
+    `code` is the GraphQL code of the failure, `reason` its text.
+    """
+
+    name: str
+    status: str
+    as_of: datetime | None
+    ms: float
+    rows: int
+    calls: int
+    code: str = ""
+    rv_code: str = ""
+    reason: str = ""
+    is_truncated: bool = False
+    problems: int = 0
+
+
+@dataclass(slots=True)
+class Result:
+    """The answer to one question."""
+
+    found: dict[str, tuple[Found, ...]]
+    outputs: dict[str, Output]
+    sources: tuple[SourceStatus, ...]
+    fetched_at: datetime
+
+    @property
+    def complete(self) -> bool:
+        """Tells whether every source that was asked gave everything."""
+        return all(status.status == "ok" for status in self.sources)
+
+
+# -- plans -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlanKey:
+    """Names a cached plan."""
+
+    shape: str
+    catalog_version: str
+    policy_shape: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """Keys that a fragment waits for.
+
+    `via` lookup: person keys of the found customers in `source`, of individual branch
+    `branch`; `via` column: values of one column of another fragment.
+    """
+
+    name: str
+    source: str
+    branch: str
+    type: Type
+    lookup: str = ""
+    fragment: str = ""
+    column: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Turns a fragment's rows into rows of one section: `convert(rows, context)`."""
+
+    section: str
+    branch: str
+    slot: str
+    convert: Callable[..., list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFragment:
+    """A fragment, compiled by its connector, with what happens to its rows."""
+
+    fragment: Fragment
+    call: Any
+    arrivals: tuple[Arrival, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one question is answered; cached and shared between requests."""
+
+    key: PlanKey
+    keysets: tuple[KeySet, ...]
+    fragments: tuple[PlannedFragment, ...]
+    sections: Sequence[Any]
+    outputs: tuple[str, ...]
+    engine: str
+    notes: Mapping[str, Any] = field(default_factory=dict)

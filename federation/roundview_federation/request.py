@@ -1,0 +1,52 @@
+"""Decides what is known about a question besides the question: who, why, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Names who asks; `attributes` are what row filters and masks read as `principal.x`."""
+
+    name: str
+    roles: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    purposes: tuple[str, ...] = ()
+    default_purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Carries one question's context through every layer.
+
+    `timeout_seconds` None means the catalog's deadline for the kind of question.
+    """
+
+    principal: Principal
+    purpose: str = ""
+    timeout_seconds: float | None = None
+    trace_id: str = ""
+    allow_scan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """States what one principal may see, compiled from policy for one catalog version.
+
+    `fields`: entity -> readable column names (an entity that is absent does not exist).
+    `policy_shape` names the rules, never attribute values.
+    """
+
+    policy_shape: str
+    catalog_version: str
+    fields: Mapping[str, frozenset[str]]
+    row_filters: Mapping[str, tuple[exp.Expr, ...]]
+    masks: Mapping[tuple[str, str], exp.Expr]
+    actions: frozenset[str]
+    attributes: Mapping[str, Any]
