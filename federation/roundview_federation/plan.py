@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlglot import exp
+
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.types import Type
-from sqlglot import exp
 
 # -- questions -------------------------------------------------------------------------------
 
@@ -38,10 +39,14 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Cuts a list per customer or parent: names of the parameters with size and cursor."""
+    """Cuts a list per customer or parent: names of the parameters with size and cursor.
+
+    `wants_cursor` is False where nobody reads `Rows.end_cursor` (sealing one costs 20 µs).
+    """
 
     first: str
     after: str = ""
+    wants_cursor: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,14 @@ class Question:
     """Everything of one operation that does not change between requests.
 
     `shape` names it in plan keys: equal shapes mean equal lookups and sections.
+    `catalog_version` is the version that a door compiled it for ("" for the current one), so
+    that a reload in between does not change its meaning.
     """
 
     shape: str
     lookups: tuple[Lookup, ...]
     sections: tuple[Section, ...]
+    catalog_version: str = ""
 
 
 # -- fragments -------------------------------------------------------------------------------
@@ -284,27 +292,49 @@ class PlanKey:
 class KeySet:
     """Keys that a fragment waits for.
 
-    `via` lookup: person keys of the found customers in `source`, of individual branch
-    `branch`; `via` column: values of one column of another fragment.
+    With `lookup`: the person keys of the found customers in `source`, those of individual
+    branch `branch`, as values of `type` (`prefix` is what the mapping puts before the column).
+    With `fragment`: the values of one column of another fragment, which runs first.
     """
 
     name: str
     source: str
     branch: str
     type: Type
+    prefix: str = ""
     lookup: str = ""
     fragment: str = ""
     column: int = -1
 
 
+@dataclass(slots=True)
+class ArrivalContext:
+    """What generated arrival code reads while it turns one answer into rows.
+
+    `owners`: native person key -> index of the customer; `note(name)` counts a problem of a
+    field.
+    """
+
+    origin: Origin
+    owners: Mapping[Any, Any]
+    customer_ids: Sequence[str | None]
+    link_states: Sequence[str]
+    params: Mapping[str, Any]
+    note: Callable[[str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Turns a fragment's rows into rows of one section: `convert(rows, context)`."""
+    """Turns a fragment's rows into rows of one section.
+
+    `convert(rows, out, context)` appends each row to `out[owner]`, where owner is the
+    customer's index, or the person's source key where nothing binds customers (None: nobody).
+    """
 
     section: str
     branch: str
     slot: str
-    convert: Callable[..., list[tuple[Any, ...]]]
+    convert: Callable[[list[tuple[Any, ...]], Any, ArrivalContext], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,13 +347,28 @@ class PlannedFragment:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedSection:
+    """What remains to be done with the rows of one section.
+
+    `columns` are those of the rows: the section's, then hidden ones that order and pages need.
+    `order`: (index into the row tuple, descending).
+    """
+
+    section: Section
+    columns: tuple[str, ...]
+    order: tuple[tuple[int, bool], ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How one question is answered; cached and shared between requests."""
 
     key: PlanKey
-    keysets: tuple[KeySet, ...]
+    keysets: Mapping[str, KeySet]
     fragments: tuple[PlannedFragment, ...]
-    sections: Sequence[Any]
-    outputs: tuple[str, ...]
-    engine: str
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[str, PlannedSection]
+    customer: Mapping[str, Any]
+    """section name of `customer` -> how it survives (execute.survive.CustomerPlan)"""
+    engine: str = "direct"
+    notes: tuple[str, ...] = ()

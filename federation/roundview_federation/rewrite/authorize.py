@@ -28,6 +28,8 @@ def authorize(tree: exp.Select, context: RewriteContext) -> exp.Select:
     if filters:
         leaf = leaf.where(exp.or_(*(f.copy() for f in filters)), copy=False)
     result = tree.copy()
-    result.set("from_", exp.From(this=exp.Subquery(this=leaf, alias=exp.TableAlias(
-        this=exp.to_identifier(name)))))
+    result.set(
+        "from_",
+        exp.From(this=exp.Subquery(this=leaf, alias=exp.TableAlias(this=exp.to_identifier(name)))),
+    )
     return result

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from roundview_catalog.model import Canonical, Entity
-
 from roundview_federation.plan import Section
 from roundview_federation.request import Decision
 

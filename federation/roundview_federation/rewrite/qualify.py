@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from roundview_catalog.errors import RequestError
 from sqlglot import exp
 
+from roundview_catalog.errors import RequestError
 from roundview_federation.rewrite.context import RewriteContext
 
 

@@ -1,0 +1,113 @@
+"""Decides what a view verifies about identity with the live rows it reads anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from roundview_catalog import normalizers
+from roundview_catalog.model import Canonical, IdentifierKind
+from roundview_federation.execute.rounds import Customers, Gathered
+from roundview_federation.plan import ROW_HEAD, Found, Question, Section
+from roundview_federation.planner import selecting
+from roundview_federation.records import fingerprint_columns, fingerprint_record
+from roundview_identity.store import Xref
+
+_CHECK = "check#"
+_PRINT = "print#"
+
+
+def hidden_sections(
+    question: Question, kinds: Mapping[str, frozenset[str]], canonical: Canonical
+) -> tuple[Section, ...]:
+    """Returns what is read beside the asked sections, mostly from the same fragments.
+
+    `kinds`: lookup -> identifier kinds used. For each, the entities that may carry the
+    identifier; and the names of individuals where these are read anyway.
+    """
+    sections = []
+    for lookup, used in kinds.items():
+        for kind in sorted(used):
+            known = canonical.identifiers[kind]
+            if known.is_live or kind == "customer_id":
+                continue
+            for entity, field in canonical.identifier_fields(kind):
+                f = canonical.entities[entity].fields[field]
+                columns = (field, f.identifier_from) if f.identifier_from else (field,)
+                name = f"{_CHECK}{lookup}#{kind}#{entity}.{field}"
+                sections.append(Section(name, entity, selecting(entity, columns), lookup))
+        reads = any(
+            s.entity in ("individual", "customer") for s in question.sections if s.lookup == lookup
+        )
+        if reads:
+            columns = fingerprint_columns(canonical)
+            tree = selecting("individual", columns)
+            sections.append(Section(f"{_PRINT}{lookup}", "individual", tree, lookup))
+    return tuple(sections)
+
+
+def recheck(
+    lookup: str,
+    found: tuple[Found, ...],
+    asked: Sequence[tuple[str, tuple[str, ...]]],
+    gathered: Gathered,
+    canonical: Canonical,
+) -> tuple[Found, ...]:
+    """Keeps only customers on one of whose live records the looked-up value still stands.
+
+    `asked`: (kind, normal forms) per identifier. Where a source that may carry the value did
+    not answer, nothing is refuted.
+    """
+    result = []
+    for index, (one, (kind, forms)) in enumerate(zip(found, asked, strict=True)):
+        sections = [n for n in gathered.rows if n.startswith(f"{_CHECK}{lookup}#{kind}#")]
+        doubtful = any(gathered.failures.get(name) for name in sections)
+        if one.customer_id is None or not sections or doubtful:
+            result.append(one)
+            continue
+        stands = any(
+            _carries(row, canonical.identifiers[kind], forms)
+            for name in sections
+            for row in gathered.rows[name].get(index, ())
+        )
+        result.append(one if stands else Found())
+    return tuple(result)
+
+
+def mark_mismatched(
+    lookup: str,
+    found: tuple[Found, ...],
+    customers: Customers,
+    gathered: Gathered,
+    xref: Xref,
+    canonical: Canonical,
+) -> tuple[Found, ...]:
+    """Marks customers one of whose records no longer has the names that were linked.
+
+    A recycled number or a reused key thus never shows a stranger silently.
+    """
+    rows = gathered.rows.get(f"{_PRINT}{lookup}")
+    if not rows:
+        return found
+    columns = fingerprint_columns(canonical)
+    result = list(found)
+    for index, records in rows.items():
+        for row in records:
+            source = row[0].source
+            stored = xref.fingerprint_of(source, row[1])
+            record = fingerprint_record(source, row[1], columns, row[len(ROW_HEAD) :], canonical)
+            if stored is not None and stored != xref.fingerprint(record):
+                result[index] = replace(result[index], link_state="mismatched")
+                customers.link_states[index] = "mismatched"
+                break
+    return tuple(result)
+
+
+def _carries(row: tuple[Any, ...], kind: IdentifierKind, forms: tuple[str, ...]) -> bool:
+    value = row[len(ROW_HEAD)]
+    if value is None:
+        return False
+    if len(row) > len(ROW_HEAD) + 1 and row[len(ROW_HEAD) + 1] != kind.name:
+        return False
+    return value in forms or normalizers.normalize(kind.normalizer, str(value)) in forms

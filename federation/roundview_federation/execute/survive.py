@@ -1,0 +1,102 @@
+"""Chooses the value of each customer field when it is read, and remembers why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from roundview_federation.plan import Losing, Origin, Rows, Survived
+from roundview_federation.rewrite.derive import CustomerPlan, SurvivingField
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def survive(
+    plan: CustomerPlan,
+    reads: Mapping[str, Mapping[int, list[tuple[Any, ...]]]],
+    index: int,
+    customer_id: str | None,
+    link_state: str,
+) -> tuple[Rows, dict[str, Survived]]:
+    """Returns the one row of a customer and the provenance of the fields that were asked.
+
+    `reads`: section -> customer index -> rows. Ties fall to the row that is declared primary,
+    then to the smallest (source, source_key, slot), so that the choice is deterministic.
+    """
+    values: list[Any] = []
+    provenance: dict[str, Survived] = {}
+    chosen: dict[str, tuple[Any, tuple[Any, ...] | None, list[tuple[Any, ...]]]] = {}
+    for name, how in plan.fields.items():
+        rows = [row for row in reads[how.section].get(index, ()) if row[how.index] is not None]
+        chosen[name] = (*_choose(how, rows), rows)
+    for name in plan.columns:
+        if name == "customer_id":
+            values.append(customer_id)
+        elif name == "link_state":
+            values.append(link_state)
+        else:
+            values.append(chosen[name][0])
+    for name in plan.provenance:
+        if name not in chosen:
+            continue
+        value, winner, rows = chosen[name]
+        if winner is not None:
+            provenance[name] = _provenance(plan.fields[name], value, winner, rows)
+    row = (None, None, None, None, *values)
+    return Rows([row]), provenance
+
+
+def _choose(how: SurvivingField, rows: list[tuple[Any, ...]]) -> tuple[Any, tuple[Any, ...] | None]:
+    if not rows:
+        return None, None
+    if len(rows) == 1:
+        return rows[0][how.index], rows[0]
+    ranked = sorted(rows, key=_tie)
+    if how.primary_index >= 0:
+        ranked.sort(key=lambda row: row[how.primary_index] is not True)
+    ranked.sort(key=lambda row: _age(row, how), reverse=True)
+    rule = how.rule.rule
+    if rule == "trusted" or how.rule.trusted:
+        trust = how.rule.trusted
+        ranked.sort(key=lambda row: _trust(row[0], trust))
+    elif rule == "most_frequent":
+        counts = Counter(row[how.index] for row in rows)
+        ranked.sort(key=lambda row: -counts[row[how.index]])
+    elif rule == "most_complete":
+        ranked.sort(key=lambda row: -len(str(row[how.index])))
+    elif rule == "union":
+        distinct = list(dict.fromkeys(str(row[how.index]) for row in ranked))
+        return ", ".join(distinct), ranked[0]
+    return ranked[0][how.index], ranked[0]
+
+
+def _tie(row: tuple[Any, ...]) -> tuple[str, str, str]:
+    origin: Origin = row[0]
+    return origin.source, row[1], row[2]
+
+
+def _age(row: tuple[Any, ...], how: SurvivingField) -> datetime:
+    updated: datetime | None = row[how.updated_index]
+    return updated or _NEVER
+
+
+def _trust(origin: Origin, trusted: Sequence[str]) -> int:
+    for at, name in enumerate(trusted):
+        if name in (origin.source, origin.source_system):
+            return at
+    return len(trusted)
+
+
+def _provenance(
+    how: SurvivingField, value: Any, winner: tuple[Any, ...], rows: list[tuple[Any, ...]]
+) -> Survived:
+    origin: Origin = winner[0]
+    losing = tuple(
+        Losing(row[how.index], row[0].source, row[1])
+        for row in sorted(rows, key=_tie)
+        if row is not winner and row[how.index] != value
+    )
+    rule = "trusted" if how.rule.trusted else how.rule.rule
+    return Survived(how.name, origin.source, winner[1], rule, origin.as_of, losing)

@@ -1,0 +1,243 @@
+"""Answers questions over the canonical schema: the one path behind every door."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from roundview_catalog.errors import CatalogError, RoundviewError
+from roundview_catalog.loader import load
+from roundview_catalog.model import Catalog
+from roundview_federation.access.policy import DEMO, purpose_of
+from roundview_federation.candidates import with_candidates
+from roundview_federation.checks import hidden_sections, mark_mismatched, recheck
+from roundview_federation.execute.cursors import CursorSeal
+from roundview_federation.execute.rounds import Customers, finish, gather, utc_now
+from roundview_federation.plan import Found, Identifier, Question, Result
+from roundview_federation.request import Decision, Principal, Request
+from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.snapshot import Snapshot, SourceState
+from roundview_federation.whole import whole_customer
+from roundview_identity.keys import Keys
+from roundview_identity.rules import Rules
+from roundview_identity.store import Xref
+
+
+class Federation:
+    """Holds the current catalog snapshot and the identity store, and runs questions."""
+
+    def __init__(
+        self,
+        root: Path,
+        xref: Xref,
+        keys: Keys,
+        *,
+        env: Mapping[str, str],
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.root = root
+        self.xref = xref
+        self.principal: Principal = DEMO
+        self._env = env
+        self.clock = clock
+        self._seal = CursorSeal(keys.derive("cursor"))
+        self._current = Snapshot(load(root, env=env), xref, env=env, clock=clock)
+        self._retired: list[Snapshot] = []
+        self.reload_problem: CatalogError | None = None
+
+    @classmethod
+    def open(
+        cls,
+        root: Path | str,
+        *,
+        data_dir: Path | str,
+        secret: bytes | Path | None = None,
+        env: Mapping[str, str] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Federation:
+        """Loads a catalog folder and opens the identity store in `data_dir`.
+
+        `secret` is the root secret or its file (default: `secret` in `data_dir`, made on
+        first use). No source is asked. Raises CatalogError with every problem found.
+        """
+        data = Path(data_dir)
+        data.mkdir(parents=True, exist_ok=True)
+        if isinstance(secret, bytes):
+            keys = Keys(secret)
+        else:
+            keys = Keys.from_file(secret or data / "secret", create=True)
+        xref = Xref.open(data / "xref.db", keys)
+        return cls(
+            Path(root), xref, keys, env=dict(os.environ if env is None else env), clock=clock
+        )
+
+    @property
+    def catalog(self) -> Catalog:
+        """Returns the catalog that new questions are answered with."""
+        return self._current.catalog
+
+    @property
+    def current(self) -> Snapshot:
+        """Returns the snapshot that new questions are answered with."""
+        return self._current
+
+    def decide(self, principal: Principal, catalog: Catalog | None = None) -> Decision:
+        """Returns what a principal may see of the current catalog, or of a given one."""
+        return self._snapshot(catalog.version if catalog else "").decide(principal)
+
+    def rules(self) -> Rules:
+        """Returns the identity rules of the current catalog."""
+        return Rules.of(self.catalog)
+
+    def normalized(self, identifier: Identifier) -> tuple[str, ...]:
+        """Returns the normal forms of an identifier; raises RV101 for an impossible one."""
+        return self._current.finder.normalized(identifier)
+
+    async def run(self, question: Question, params: Mapping[str, Any], request: Request) -> Result:
+        """Answers a question: lookups, one plan, all sources at once, steps, provenance.
+
+        `params[lookup.name]` is the list of Identifiers of each lookup; the other parameters
+        are what the sections' placeholders and pages name. Sources that fail leave labelled
+        gaps; only requests that cannot be asked raise.
+        """
+        purpose_of(request)
+        snapshot = self._snapshot(question.catalog_version)
+        snapshot.in_flight += 1
+        try:
+            seconds = request.timeout_seconds or snapshot.catalog.deadlines.view
+            deadline = Deadline.after(seconds)
+            return await self._answer(snapshot, question, params, request, deadline)
+        finally:
+            snapshot.in_flight -= 1
+
+    async def customer(
+        self, identifier: Identifier, request: Request, *, first: int = 20
+    ) -> tuple[Question, Result]:
+        """Answers with the whole customer: every entity that the principal may see."""
+        decision = self.decide(request.principal)
+        question, params = whole_customer(self.catalog, decision, identifier, first)
+        return question, await self.run(question, params, request)
+
+    async def states(self) -> tuple[SourceState, ...]:
+        """Returns whether each source may be asked, proved now."""
+        return await self._current.states()
+
+    async def reload(self) -> bool:
+        """Loads the catalog folder again; keeps serving the old one if the new one is wrong.
+
+        Returns whether the catalog changed. Running questions end with the snapshot that
+        they began with.
+        """
+        try:
+            catalog = await asyncio.to_thread(load, self.root, env=self._env)
+            if catalog.version == self.catalog.version:
+                self.reload_problem = None
+                return False
+            fresh = await asyncio.to_thread(
+                Snapshot,
+                catalog,
+                self.xref,
+                env=self._env,
+                clock=self.clock,
+                previous=self._current,
+            )
+        except CatalogError as error:
+            self.reload_problem = error
+            return False
+        self.reload_problem = None
+        self._retired.append(self._current)
+        self._current = fresh
+        await self._close_retired()
+        return True
+
+    async def close(self) -> None:
+        """Closes every source and the identity store."""
+        for snapshot in self._retired:
+            await snapshot.close(keep=[self._current])
+        await self._current.close()
+        self._retired.clear()
+        self.xref.close()
+
+    # -- one question ------------------------------------------------------------------------
+
+    async def _answer(
+        self,
+        snapshot: Snapshot,
+        question: Question,
+        params: Mapping[str, Any],
+        request: Request,
+        deadline: Deadline,
+    ) -> Result:
+        decision = snapshot.decide(request.principal)
+        canonical = snapshot.catalog.canonical
+        identifiers = {lookup.name: params[lookup.name] for lookup in question.lookups}
+        asked = {
+            name: [(one.kind, snapshot.finder.normalized(one)) for one in many]
+            for name, many in identifiers.items()
+        }
+        found = {
+            name: await self._find(snapshot, many, deadline) for name, many in identifiers.items()
+        }
+        found = await with_candidates(found, snapshot, decision, self.xref, deadline, self.clock)
+        kinds = {name: frozenset(kind for kind, _ in many) for name, many in asked.items()}
+        plan = snapshot.planner.prepare(
+            question,
+            decision,
+            hidden=lambda: hidden_sections(question, kinds, canonical),
+            variant=";".join(f"{n}={','.join(sorted(k))}" for n, k in sorted(kinds.items())),
+        )
+        customers = {name: Customers.of(ones, self.xref.members) for name, ones in found.items()}
+        bound = {**params, **{f"principal.{k}": v for k, v in decision.attributes.items()}}
+        gathered = await gather(
+            plan,
+            customers,
+            bound,
+            deadline,
+            catalog=snapshot.catalog,
+            connectors=snapshot.connectors,
+            clock=self.clock,
+        )
+        for name, ones in found.items():
+            kept = recheck(name, ones, asked[name], gathered, canonical)
+            kept = mark_mismatched(name, kept, customers[name], gathered, self.xref, canonical)
+            found[name] = kept
+            customers[name].ids = [one.customer_id for one in kept]
+        outputs = finish(plan, gathered, customers, bound, self._seal)
+        return Result(found, outputs, gathered.statuses, self.clock())
+
+    async def _find(
+        self, snapshot: Snapshot, many: Sequence[Identifier], deadline: Deadline
+    ) -> tuple[Found, ...]:
+        if len(many) == 1:
+            return (await self._find_one(snapshot, many[0], deadline),)
+        return tuple(
+            await asyncio.gather(*(self._find_one(snapshot, one, deadline) for one in many))
+        )
+
+    async def _find_one(
+        self, snapshot: Snapshot, identifier: Identifier, deadline: Deadline
+    ) -> Found:
+        try:
+            return await snapshot.finder.find(identifier, deadline)
+        except RoundviewError as error:
+            if error.code.startswith("RV1"):
+                raise
+            return Found(error=error)
+
+    def _snapshot(self, version: str) -> Snapshot:
+        if version and version != self._current.catalog.version:
+            for snapshot in self._retired:
+                if snapshot.catalog.version == version:
+                    return snapshot
+        return self._current
+
+    async def _close_retired(self) -> None:
+        # The newest retired snapshot stays: a door may still hold a question compiled for it.
+        for snapshot in self._retired[:-1]:
+            if snapshot.in_flight == 0:
+                self._retired.remove(snapshot)
+                await snapshot.close(keep=[self._current, *self._retired])

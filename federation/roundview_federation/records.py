@@ -1,0 +1,159 @@
+"""Decides what identity reads of a person: key columns, through the ordinary path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from roundview_catalog import normalizers
+from roundview_catalog.model import Canonical, Catalog, Entity
+from roundview_federation.connectors.port import Connector
+from roundview_federation.execute.rounds import Customers, gather, split_key
+from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
+from roundview_federation.planner import Planner, selecting
+from roundview_federation.request import Decision
+from roundview_federation.resilience.deadline import Deadline
+from roundview_identity.records import Record
+
+PERSONS = "persons"
+_NOTHING: Decision = Decision("own", "", {}, {}, {}, frozenset(), {})
+
+
+@dataclass(slots=True)
+class _Person:
+    identifiers: dict[tuple[str, str], None] = field(default_factory=dict)
+    matches: dict[str, str] = field(default_factory=dict)
+
+
+async def read_records(
+    source: str,
+    keys: Sequence[str] | None,
+    deadline: Deadline,
+    *,
+    planner: Planner,
+    connectors: Mapping[str, Connector],
+    clock: Callable[[], datetime],
+) -> list[Record]:
+    """Returns the normalised identity records of some persons of a source, or of all.
+
+    `keys` are source keys of individuals; None scans. Raises the SourceError of the first
+    fragment that failed: half a record would unlink what the other half proves.
+    """
+    catalog = planner.catalog
+    lookup = "" if keys is None else PERSONS
+    sections = tuple(
+        Section(f"own#{entity.name}", entity.name, selecting(entity.name, columns), lookup)
+        for entity, columns in _identity_columns(catalog.canonical)
+    )
+    mode = "scan" if keys is None else "keys"
+    question = Question(f"records:{source}:{mode}", (Lookup(PERSONS),), ())
+    plan = planner.prepare(question, _NOTHING, hidden=lambda: sections, sources=frozenset({source}))
+    customers = {PERSONS: _persons(source, keys or ())}
+    gathered = await gather(
+        plan, customers, {}, deadline, catalog=catalog, connectors=connectors, clock=clock
+    )
+    for failures in gathered.failures.values():
+        raise next(iter(failures.values()))
+    persons: dict[Any, _Person] = {}
+    for section in sections:
+        entity = catalog.canonical.entities[section.entity]
+        for owner, rows in gathered.rows[section.name].items():
+            if owner is None:
+                continue
+            person = persons.setdefault(owner, _Person())
+            for row in rows:
+                _add(person, entity, section.columns, row[len(ROW_HEAD) :], catalog.canonical)
+    return [
+        _record(source, owner if keys is None else keys[owner], person)
+        for owner, person in persons.items()
+    ]
+
+
+def fingerprint_columns(canonical: Canonical) -> tuple[str, ...]:
+    """Returns the columns of `individual` whose change makes a link suspicious."""
+    individual = canonical.entities["individual"]
+    return tuple(f.name for f in individual.fields.values() if f.match)
+
+
+def fingerprint_record(
+    source: str, source_key: str, columns: Sequence[str], row: Sequence[Any], canonical: Canonical
+) -> Record:
+    """Returns the names and birth date of an individual's row as identity compares them."""
+    person = _Person()
+    _add(person, canonical.entities["individual"], columns, row, canonical)
+    person.identifiers.clear()
+    return _record(source, source_key, person)
+
+
+def _identity_columns(canonical: Canonical) -> Iterable[tuple[Entity, tuple[str, ...]]]:
+    for entity in canonical.entities.values():
+        if not entity.has_person:
+            continue
+        columns: dict[str, None] = {}
+        for f in entity.fields.values():
+            kind = canonical.identifiers.get(f.identifier)
+            if f.identifier_from:
+                columns |= {f.identifier_from: None, f.name: None}
+            elif (kind is not None and not kind.is_live) or f.match:
+                columns[f.name] = None
+        if columns:
+            yield entity, tuple(columns)
+
+
+def _persons(source: str, keys: Sequence[str]) -> Customers:
+    entries = [(*split_key(key), at) for at, key in enumerate(keys)]
+    return Customers(list(keys), ["linked"] * len(keys), {source: entries})
+
+
+def _add(
+    person: _Person,
+    entity: Entity,
+    columns: Sequence[str],
+    values: Sequence[Any],
+    canonical: Canonical,
+) -> None:
+    row = dict(zip(columns, values, strict=False))
+    for name, value in row.items():
+        if value is None:
+            continue
+        f = entity.fields[name]
+        if f.match:
+            person.matches.setdefault(f.match, str(value))
+        kind = canonical.identifiers.get(
+            str(row.get(f.identifier_from, "")) if f.identifier_from else f.identifier
+        )
+        if kind is None or kind.is_live:
+            continue
+        normalized = normalizers.normalize(kind.normalizer, str(value))
+        if normalized is not None:
+            person.identifiers[(kind.name, normalized)] = None
+
+
+def _record(source: str, source_key: str, person: _Person) -> Record:
+    given = person.matches.get("given", "")
+    family = person.matches.get("family", "")
+    full = person.matches.get("full", "")
+    if full and not (given and family):
+        first, _, last = full.rpartition(" ")
+        given, family = given or first, family or last
+    return Record(
+        source=source,
+        source_key=source_key,
+        identifiers=tuple(person.identifiers),
+        given_name=given,
+        family_name=family,
+        birth_date=person.matches.get("birth_date", ""),
+        postal_code=person.matches.get("postal_code", ""),
+        street=person.matches.get("street", ""),
+    )
+
+
+def sources_with_persons(catalog: Catalog) -> tuple[str, ...]:
+    """Returns the sources that map people."""
+    return tuple(
+        source.name
+        for source in catalog.sources.values()
+        if any(branch.entity == "individual" for branch in source.branches)
+    )

@@ -1,0 +1,227 @@
+"""Decides what the source computes and what is computed when its rows arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from roundview_catalog import expressions
+from roundview_catalog.errors import InternalError
+from roundview_catalog.model import Child, FieldMapping, PersonKey
+from roundview_catalog.types import Kind, Type
+from roundview_federation.connectors.port import Capabilities
+from roundview_federation.plan import ChildRows, Fragment, KeySet, in_keys
+from roundview_federation.rewrite.unfold import Unfolded
+
+
+@dataclass(slots=True)
+class FragmentDraft:
+    """Collects what sections want of one scan of one source, so that equal scans merge."""
+
+    source: str
+    base: exp.Select
+    dialect: str
+    keysets: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    is_scan: bool = False
+    row_cap: int = 10_000
+    columns: dict[str, tuple[int, exp.Expr, Type]] = field(default_factory=dict)
+    children: dict[str, tuple[Child, dict[str, int]]] = field(default_factory=dict)
+
+    def column(self, expr: exp.Expr, type_: Type) -> int:
+        """Returns the position of an expression in the answer, adding it where it is new."""
+        name = expr.sql(dialect="postgres")
+        found = self.columns.get(name)
+        if found is None:
+            found = (len(self.columns), expr.copy(), type_)
+            self.columns[name] = found
+        return found[0]
+
+    def child_column(self, child: Child, column: exp.Column) -> int:
+        """Returns the position of a child's column in the child's rows."""
+        _, columns = self.children.setdefault(child.alias, (child, {}))
+        return columns.setdefault(column.sql(dialect="postgres"), len(columns))
+
+    def child_position(self, alias: str) -> int:
+        """Returns the position of a child's rows, counted from the end of the answer's row."""
+        return list(self.children).index(alias) - len(self.children)
+
+    def fragment(self, name: str) -> Fragment:
+        """Returns the finished fragment."""
+        tree = self.base.copy()
+        tree.set(
+            "expressions",
+            [exp.alias_(expr, f"c{at}") for at, expr, _ in self.columns.values()],
+        )
+        children = []
+        for alias, (child, columns) in self.children.items():
+            select = child.scan.copy()
+            select.set("expressions", [exp.maybe_parse(c, dialect="postgres") for c in columns])
+            children.append(ChildRows(alias, select))
+        return Fragment(
+            id=name,
+            source=self.source,
+            tree=tree,
+            types=tuple(type_ for _, _, type_ in self.columns.values()),
+            keysets=self.keysets,
+            params=self.params,
+            children=tuple(children),
+            row_cap=self.row_cap,
+            is_scan=self.is_scan,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One way to ask for the rows of known persons: a statement of its own.
+
+    `column` is what keys are compared with, `conditions` what else the mapping of the person
+    demands of such rows.
+    """
+
+    person: PersonKey
+    column: exp.Column
+    type: Type
+    prefix: str
+    conditions: tuple[exp.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A draft and what of the mapping's WHERE is left for arrival; `owner`: key column."""
+
+    draft: FragmentDraft
+    residual: tuple[exp.Expr, ...]
+    bound: Bound | None
+
+
+def bounds(unfolded: Unfolded) -> Iterator[Bound]:
+    """Yields one Bound per alternative of `person`, the earlier ones NULL in it.
+
+    `col`, `NULLIF(col, c)`, `CASE WHEN p THEN col END`, `'x:' || col` and text casts are
+    inverted onto the column itself, so that the source's index serves.
+    """
+    earlier: list[exp.Expr] = []
+    for person in unfolded.person:
+        column, prefix, conditions = _invert(person.key)
+        yield Bound(
+            person=person,
+            column=column,
+            type=unfolded.column_type(column),
+            prefix=prefix,
+            conditions=(*conditions, *earlier),
+        )
+        earlier.append(exp.Is(this=person.key.copy(), expression=exp.Null()))
+
+
+def push(
+    unfolded: Unfolded,
+    bound: Bound | None,
+    capabilities: Capabilities,
+    drafts: dict[str, FragmentDraft],
+    *,
+    keyset: Callable[[Bound], KeySet] | None = None,
+    conditions: tuple[exp.Expr, ...] = (),
+    params: tuple[str, ...] = (),
+) -> Pushed:
+    """Adds one branch to the draft whose scan it shares and returns what is left to do.
+
+    `conditions` are further conjuncts over source columns that must reach the source.
+    """
+    base = unfolded.scan.copy()
+    where = base.args.get("where")
+    pushed: list[exp.Expr] = []
+    residual: list[exp.Expr] = []
+    own = list(_conjuncts(where.this)) if where else []
+    for conjunct in (*own, *(bound.conditions if bound else ())):
+        target = pushed if _goes(conjunct, unfolded, capabilities) else residual
+        target.append(conjunct)
+    base.set("where", None)
+    rendered = [_render(c, unfolded, capabilities) for c in pushed]
+    keysets: tuple[str, ...] = ()
+    if bound is not None and keyset is not None:
+        name = keyset(bound).name
+        keysets = (name,)
+        rendered.append(in_keys(bound.column.copy(), name))
+    rendered.extend(conditions)
+    if rendered:
+        base = base.where(exp.and_(*rendered), copy=False)
+    identity = f"{unfolded.source.name}|{base.sql(dialect='postgres')}"
+    draft = drafts.get(identity)
+    if draft is None:
+        draft = FragmentDraft(
+            source=unfolded.source.name,
+            base=base,
+            dialect=capabilities.dialect,
+            keysets=keysets,
+            params=params,
+            is_scan=not keysets and not conditions,
+            row_cap=unfolded.source.limits.rows,
+        )
+        drafts[identity] = draft
+    return Pushed(draft, tuple(residual), bound)
+
+
+def pushed_value(
+    mapping: FieldMapping, unfolded: Unfolded, draft: FragmentDraft
+) -> tuple[int, Type] | None:
+    """Returns where the source's own value of a computed mapping arrives, if it may be pushed."""
+    if isinstance(mapping.expr, exp.Column) or not draft.dialect:
+        return None
+    if any(c.table in unfolded.branch.children for c in mapping.expr.find_all(exp.Column)):
+        return None
+    if mapping.expr.find(exp.AggFunc) is not None:
+        return None
+    if not expressions.pushable(mapping.expr, draft.dialect, unfolded.column_type):
+        return None
+    if mapping.type.kind not in (Kind.TEXT, Kind.ENUM, Kind.INTEGER, Kind.BIGINT):
+        return None
+    rendered = expressions.render(mapping.expr, draft.dialect, unfolded.column_type)
+    return draft.column(rendered, mapping.type), mapping.type
+
+
+def _goes(conjunct: exp.Expr, unfolded: Unfolded, capabilities: Capabilities) -> bool:
+    if not capabilities.dialect:
+        return False
+    if conjunct.find(exp.Select) is not None:
+        return True
+    return expressions.pushable(conjunct, capabilities.dialect, unfolded.column_type)
+
+
+def _render(conjunct: exp.Expr, unfolded: Unfolded, capabilities: Capabilities) -> exp.Expr:
+    if conjunct.find(exp.Select) is not None:
+        return conjunct.copy()
+    return expressions.render(conjunct, capabilities.dialect, unfolded.column_type)
+
+
+def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
+    if isinstance(node, exp.And):
+        yield from _conjuncts(node.left)
+        yield from _conjuncts(node.right)
+    elif isinstance(node, exp.Paren):
+        yield from _conjuncts(node.this)
+    else:
+        yield node
+
+
+def _invert(key: exp.Expr) -> tuple[exp.Column, str, tuple[exp.Expr, ...]]:
+    if isinstance(key, exp.Paren):
+        return _invert(key.this)
+    if isinstance(key, exp.Column):
+        return key, "", ()
+    if isinstance(key, exp.Nullif):
+        column, prefix, conditions = _invert(key.this)
+        differs = exp.NEQ(this=key.this.copy(), expression=key.expression.copy())
+        return column, prefix, (*conditions, differs)
+    if isinstance(key, exp.Case) and key.this is None and len(key.args["ifs"]) == 1:
+        branch = key.args["ifs"][0]
+        column, prefix, conditions = _invert(branch.args["true"])
+        return column, prefix, (*conditions, branch.this.copy())
+    if isinstance(key, exp.Cast):
+        return _invert(key.this)
+    if isinstance(key, exp.DPipe) and isinstance(key.this, exp.Literal):
+        column, prefix, conditions = _invert(key.expression)
+        return column, key.this.name + prefix, conditions
+    raise InternalError("a person that cannot be asked by key passed the catalog's checks")

@@ -1,0 +1,102 @@
+"""Decides what one catalog version consists of at run time: connectors, plans, decisions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from roundview_catalog.errors import RoundviewError
+from roundview_catalog.model import Catalog, Source
+from roundview_federation.access.policy import decide
+from roundview_federation.connectors import open_connector
+from roundview_federation.connectors.port import Connector
+from roundview_federation.lookup import Finder
+from roundview_federation.planner import Planner
+from roundview_federation.request import Decision, Principal
+from roundview_identity.store import Xref
+
+_PROOF_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """Says whether a source may be asked: ready | unproven | unavailable, and why."""
+
+    name: str
+    title: str
+    connector: str
+    state: str
+    detail: str
+    entities: tuple[str, ...]
+
+
+class Snapshot:
+    """One catalog version, ready to answer; requests that began with it end with it."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        xref: Xref,
+        *,
+        env: Mapping[str, str],
+        clock: Callable[[], datetime],
+        previous: Snapshot | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self.in_flight = 0
+        self.connectors: dict[str, Connector] = {}
+        for name, source in catalog.sources.items():
+            kept = previous.connectors.get(name) if previous else None
+            if kept is not None and previous and _same(previous.catalog.sources[name], source):
+                self.connectors[name] = kept
+            else:
+                self.connectors[name] = open_connector(source, env=env)
+        self.planner = Planner(catalog, self.connectors)
+        self.finder = Finder(self.planner, self.connectors, xref, clock)
+        self._decisions: dict[tuple[str, ...], Decision] = {}
+
+    def decide(self, principal: Principal) -> Decision:
+        """Returns the principal's decision, made once per set of roles without attributes."""
+        if principal.attributes:
+            return decide(self.catalog, principal)
+        known = self._decisions.get(principal.roles)
+        if known is None:
+            known = self._decisions[principal.roles] = decide(self.catalog, principal)
+        return known
+
+    async def states(self) -> tuple[SourceState, ...]:
+        """Proves every source read-only, all at once, and says what came of it."""
+        return tuple(await asyncio.gather(*(self._state(name) for name in self.catalog.sources)))
+
+    async def close(self, keep: Sequence[Snapshot] = ()) -> None:
+        """Closes the connectors that no snapshot of `keep` uses."""
+        kept = {id(connector) for one in keep for connector in one.connectors.values()}
+        for connector in self.connectors.values():
+            if id(connector) not in kept:
+                await connector.close()
+
+    async def _state(self, name: str) -> SourceState:
+        source = self.catalog.sources[name]
+        entities = tuple(dict.fromkeys(branch.entity for branch in source.branches))
+        try:
+            async with asyncio.timeout(_PROOF_SECONDS):
+                detail = await self.connectors[name].prove_read_only()
+            state = "ready"
+        except TimeoutError:
+            state, detail = "unavailable", "no answer in time"
+        except RoundviewError as error:
+            state = "unproven" if error.code == "RV407" else "unavailable"
+            detail = error.message
+        return SourceState(name, source.title, source.connector, state, detail, entities)
+
+
+def _same(before: Source, after: Source) -> bool:
+    return (before.connector, before.connection, before.limits, before.tables, before.root) == (
+        after.connector,
+        after.connection,
+        after.limits,
+        after.tables,
+        after.root,
+    )
