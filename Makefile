@@ -1,0 +1,70 @@
+PYTHON ?= python3
+PEOPLE ?= 2000
+PORT ?= 8360
+ARGS ?=
+
+BIN := .venv/bin
+RUNTIME := .venv/.runtime
+INSTALLED := .venv/.installed
+PACKAGES := catalog/roundview_catalog identity/roundview_identity \
+	federation/roundview_federation graphql/roundview_graphql \
+	desktop/roundview_desktop roundview
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench bench-rivals docs
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## install everything into .venv in this checkout
+
+demo: $(RUNTIME) ## make the demo estate and serve it on http://127.0.0.1:8360
+	@exec $(BIN)/roundview demo --people $(PEOPLE) --port $(PORT) $(ARGS)
+
+test: $(INSTALLED) ## run every test; ends with a list of what was not run and why
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+check: $(INSTALLED) ## check format, lint, types, layers, dead code and dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	@# By path and counted: mypy given a package name reports success after a part of its files.
+	@found=$$(find $(PACKAGES) -name '*.py' | wc -l | tr -d ' '); \
+	said=$$($(BIN)/mypy $(PACKAGES)) || { echo "$$said"; exit 1; }; echo "mypy: $$said"; \
+	case "$$said" in *"in $$found source file"*) ;; *) \
+	echo "mypy did not read all of the $$found files"; exit 1;; esac
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry $(PACKAGES)
+	$(BIN)/python -m cogapp --check docs/*.md README.md
+
+bench: $(INSTALLED) ## run every benchmark and print its figures
+	@for file in $$(grep -l '__main__' benchmarks/*.py); do \
+	name=$$(basename $$file .py); echo "== $$name"; \
+	$(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
+
+bench-rivals: $(INSTALLED) ## run the benchmarks of other systems that need their own environment
+	@found=$$(ls benchmarks/rivals/*.sh 2>/dev/null); \
+	[ -n "$$found" ] || echo "no other system is measured yet"; \
+	for file in $$found; do bash $$file || exit 1; done
+
+docs: $(INSTALLED) ## write the generated parts of the docs again and take the screenshots
+	$(BIN)/python -m cogapp -r docs/*.md README.md
+	@for file in $(wildcard docs/screenshots.py); do $(BIN)/python $$file; done
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "Roundview needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	echo "Python's venv module is missing: install it and run make again"; \
+	echo "(on Debian and Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "installing into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(RUNTIME): pyproject.toml | .venv/bin/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(INSTALLED): pyproject.toml | .venv/bin/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable .
+	@touch $@ $(RUNTIME)
