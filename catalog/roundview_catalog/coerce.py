@@ -67,7 +67,11 @@ def cast(value: Any, target: Type) -> Any:
         return int(value)
     if target.kind is Kind.DATE and isinstance(value, datetime):
         return value.date()
-    if target.kind is Kind.TIMESTAMP and isinstance(value, date) and not isinstance(value, datetime):
+    if (
+        target.kind is Kind.TIMESTAMP
+        and isinstance(value, date)
+        and not isinstance(value, datetime)
+    ):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local by meaning
     decode = decoder(target)
     return value if decode is None else decode(value)

@@ -1,13 +1,13 @@
 """Decides how every failure of Roundview is named, worded and mapped to each door.
 
-    RoundviewError
-    ├── RequestError     RV1xx  the question cannot be asked like this
-    ├── CatalogError     RV2xx  the catalog is wrong (carries every Problem found)
-    ├── AccessError      RV3xx  this principal may not
-    ├── SourceError      RV4xx  a source failed (names the source, never its host or text)
-    ├── EngineError      RV5xx  what finishes the question failed
-    ├── IdentityError    RV6xx  the identifier leads to no single customer
-    └── InternalError    RV9xx  our fault
+RoundviewError
+├── RequestError     RV1xx  the question cannot be asked like this
+├── CatalogError     RV2xx  the catalog is wrong (carries every Problem found)
+├── AccessError      RV3xx  this principal may not
+├── SourceError      RV4xx  a source failed (names the source, never its host or text)
+├── EngineError      RV5xx  what finishes the question failed
+├── IdentityError    RV6xx  the identifier leads to no single customer
+└── InternalError    RV9xx  our fault
 """
 
 from __future__ import annotations

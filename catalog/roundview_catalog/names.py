@@ -8,24 +8,70 @@ from types import MappingProxyType
 from roundview_catalog.normalizers import name_key
 
 _GROUPS = (
-    "alexander alex sascha sandro", "alexandra alex sandra", "andreas andy andi andrew drew",
-    "anna anne ann annie anni", "anthony tony anton toni antonio", "barbara barb babs",
-    "benjamin ben benny", "charles charlie chuck karl carl", "christian chris",
-    "christopher chris kit christoph christof", "christina christine tina chris kristina",
-    "daniel dan danny", "david dave davy", "deborah debbie deb", "dorothy dot dotty",
-    "edward ed eddie ted ned eduard edi", "elizabeth elisabeth liz beth betty lisa eliza elsbeth",
-    "frank francis franz", "frederick fred freddy friedrich fritz", "george georg jorg jurgen",
-    "gregory greg", "helen helena helene", "henry harry hank heinrich heinz", "jacob jake jakob",
-    "james jim jimmy jamie", "jennifer jen jenny", "jessica jess jessie", "johann johannes hans john jack johnny jan",
-    "jonathan jon johnny", "joseph joe joey josef sepp", "katherine catherine kate katie kathy cathy katharina kathrin",
-    "kenneth ken kenny", "lawrence larry laurence", "leonard leo len lenny leonhard", "margaret maggie meg peggy greta margarete margarethe",
-    "maria marie mary mia", "martin marty", "matthew matt matthias mathias", "maximilian max",
-    "michael mike mick mickey michel", "nicholas nick nikolaus niklas klaus nico", "nathan nate nathaniel",
-    "pamela pam", "patricia pat patty tricia", "patrick pat paddy", "peter pete", "philip phil philipp",
-    "raymond ray", "rebecca becky becca", "richard rick dick rich ricky", "robert bob rob bobby bert",
-    "ronald ron ronnie", "samuel sam sammy", "samantha sam", "sebastian basti seb", "stephen steve steven stefan stephan",
-    "susan sue susie susanne susanna", "theodore ted theo theodor", "thomas tom tommy", "timothy tim timo",
-    "victoria vicky tori viktoria", "vincent vince", "walter walt", "william bill will billy liam wilhelm willi",
+    "alexander alex sascha sandro",
+    "alexandra alex sandra",
+    "andreas andy andi andrew drew",
+    "anna anne ann annie anni",
+    "anthony tony anton toni antonio",
+    "barbara barb babs",
+    "benjamin ben benny",
+    "charles charlie chuck karl carl",
+    "christian chris",
+    "christopher chris kit christoph christof",
+    "christina christine tina chris kristina",
+    "daniel dan danny",
+    "david dave davy",
+    "deborah debbie deb",
+    "dorothy dot dotty",
+    "edward ed eddie ted ned eduard edi",
+    "elizabeth elisabeth liz beth betty lisa eliza elsbeth",
+    "frank francis franz",
+    "frederick fred freddy friedrich fritz",
+    "george georg jorg jurgen",
+    "gregory greg",
+    "helen helena helene",
+    "henry harry hank heinrich heinz",
+    "jacob jake jakob",
+    "james jim jimmy jamie",
+    "jennifer jen jenny",
+    "jessica jess jessie",
+    "johann johannes hans john jack johnny jan",
+    "jonathan jon johnny",
+    "joseph joe joey josef sepp",
+    "katherine catherine kate katie kathy cathy katharina kathrin",
+    "kenneth ken kenny",
+    "lawrence larry laurence",
+    "leonard leo len lenny leonhard",
+    "margaret maggie meg peggy greta margarete margarethe",
+    "maria marie mary mia",
+    "martin marty",
+    "matthew matt matthias mathias",
+    "maximilian max",
+    "michael mike mick mickey michel",
+    "nicholas nick nikolaus niklas klaus nico",
+    "nathan nate nathaniel",
+    "pamela pam",
+    "patricia pat patty tricia",
+    "patrick pat paddy",
+    "peter pete",
+    "philip phil philipp",
+    "raymond ray",
+    "rebecca becky becca",
+    "richard rick dick rich ricky",
+    "robert bob rob bobby bert",
+    "ronald ron ronnie",
+    "samuel sam sammy",
+    "samantha sam",
+    "sebastian basti seb",
+    "stephen steve steven stefan stephan",
+    "susan sue susie susanne susanna",
+    "theodore ted theo theodor",
+    "thomas tom tommy",
+    "timothy tim timo",
+    "victoria vicky tori viktoria",
+    "vincent vince",
+    "walter walt",
+    "william bill will billy liam wilhelm willi",
 )
 _NICKNAMES: Mapping[str, frozenset[int]] = MappingProxyType(
     {
@@ -47,7 +93,7 @@ def same_given(a: str, b: str) -> bool | None:
     left, right = name_key(a), name_key(b)
     if not left or not right:
         return None
-    if left == right or left[0] == right[0] and 1 in (len(left), len(right)):
+    if left == right or (left[0] == right[0] and 1 in (len(left), len(right))):
         return True
     first = name_key(a.split()[0]), name_key(b.split()[0])
     if first[0] == first[1] or _NICKNAMES.get(first[0], frozenset()) & _NICKNAMES.get(
@@ -105,7 +151,14 @@ def jaro_winkler(a: str, b: str) -> float:
 _SOUNDS: Mapping[str, str] = MappingProxyType(
     {
         letter: sound
-        for letters, sound in (("BFPV", "1"), ("CGJKQSXZ", "2"), ("DT", "3"), ("L", "4"), ("MN", "5"), ("R", "6"))
+        for letters, sound in (
+            ("BFPV", "1"),
+            ("CGJKQSXZ", "2"),
+            ("DT", "3"),
+            ("L", "4"),
+            ("MN", "5"),
+            ("R", "6"),
+        )
         for letter in letters
     }
 )

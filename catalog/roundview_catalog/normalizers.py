@@ -19,8 +19,24 @@ _PHONE = re.compile(r"[+0-9(][0-9 ()./\-]*(?:(?:ext|x|#)\.? ?[0-9]+)?", re.IGNOR
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NO_DOTS = frozenset({"gmail.com", "googlemail.com"})
 _PLACEHOLDER_LOCALS = frozenset(
-    {"noemail", "no-email", "none", "na", "n/a", "test", "unknown", "noreply", "no-reply", "nomail",
-     "anonymous", "noone", "keine", "example", "dummy", "invalid"}
+    {
+        "noemail",
+        "no-email",
+        "none",
+        "na",
+        "n/a",
+        "test",
+        "unknown",
+        "noreply",
+        "no-reply",
+        "nomail",
+        "anonymous",
+        "noone",
+        "keine",
+        "example",
+        "dummy",
+        "invalid",
+    }
 )
 _PLACEHOLDER_CODES = frozenset({"NA", "NONE", "NULL", "UNKNOWN", "TEST", "KEINE", "GUEST"})
 _DIAL_PREFIXES = ("00",)

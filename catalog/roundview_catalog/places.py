@@ -42,8 +42,46 @@ def _countries() -> Mapping[str, str]:
 
 def _languages() -> Mapping[str, str]:
     table = dict(_LANGUAGE_NAMES)
-    for code in ("ar bg cs da de el en es et fa fi fr he hi hr hu id is it ja ko lt lv nl no pl pt "
-                 "ro ru sk sl sr sv th tr uk vi zh").split():
+    for code in [
+        "ar",
+        "bg",
+        "cs",
+        "da",
+        "de",
+        "el",
+        "en",
+        "es",
+        "et",
+        "fa",
+        "fi",
+        "fr",
+        "he",
+        "hi",
+        "hr",
+        "hu",
+        "id",
+        "is",
+        "it",
+        "ja",
+        "ko",
+        "lt",
+        "lv",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sk",
+        "sl",
+        "sr",
+        "sv",
+        "th",
+        "tr",
+        "uk",
+        "vi",
+        "zh",
+    ]:
         table[code.upper()] = code
         table |= {f"{code}-{region}".upper(): code for region in LOCALE_DATA}
     return MappingProxyType(table)

@@ -62,9 +62,7 @@ class Type:
         return self.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 
 
-_TEXTS = frozenset(
-    {Kind.TEXT, Kind.UUID, Kind.ENUM, Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE}
-)
+_TEXTS = frozenset({Kind.TEXT, Kind.UUID, Kind.ENUM, Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE})
 _NUMBERS = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT})
 _PATTERN = re.compile(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 

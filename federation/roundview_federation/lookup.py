@@ -32,6 +32,8 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.push import FragmentDraft, push
 from roundview_federation.rewrite.unfold import unfold
+from roundview_identity.refresh import remember
+from roundview_identity.rules import Rules
 from roundview_identity.store import Xref
 
 _VALUE = "value"
@@ -183,7 +185,7 @@ class Finder:
             except SourceError:
                 continue
         if records:
-            self._xref.remember(records, actor="probe")
+            remember(self._xref, records, Rules.of(self.catalog), actor="probe")
 
     # -- asking the owning source ------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Decides who is who: links between records of sources and stable customer ids."""

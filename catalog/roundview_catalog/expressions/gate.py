@@ -104,7 +104,9 @@ def _parsed(text: str, statement: str, shift: int) -> exp.Select:
     except SqlglotError as error:
         details = getattr(error, "errors", None) or [{}]
         offset = max(0, (details[0].get("col") or shift) - shift - 1)
-        raise ExpressionError("cannot be read as SQL", "", min(offset, len(text)), "RV210") from None
+        raise ExpressionError(
+            "cannot be read as SQL", "", min(offset, len(text)), "RV210"
+        ) from None
     except Exception:  # noqa: BLE001 - the parser raises IndexError and others on odd text
         raise ExpressionError("cannot be read as SQL", code="RV210") from None
     if len(trees) != 1 or not isinstance(trees[0], exp.Select):
