@@ -1,14 +1,12 @@
 PYTHON ?= python3
 PEOPLE ?= 2000
-PORT ?= 8360
 ARGS ?=
 
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 INSTALLED := .venv/.installed
 PACKAGES := catalog/roundview_catalog identity/roundview_identity \
-	federation/roundview_federation graphql/roundview_graphql \
-	desktop/roundview_desktop roundview
+	federation/roundview_federation roundview
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench bench-rivals docs
@@ -18,8 +16,8 @@ help: ## list what can be made
 
 install: $(INSTALLED) ## install everything into .venv in this checkout
 
-demo: $(RUNTIME) ## make the demo estate and serve it on http://127.0.0.1:8360
-	@exec $(BIN)/roundview demo --people $(PEOPLE) --port $(PORT) $(ARGS)
+demo: $(RUNTIME) ## make the demo estate and show one customer
+	@exec $(BIN)/roundview demo --people $(PEOPLE) $(ARGS)
 
 test: $(INSTALLED) ## run every test; ends with a list of what was not run and why
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
@@ -35,10 +33,10 @@ check: $(INSTALLED) ## check format, lint, types, layers, dead code and dependen
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/deptry $(PACKAGES)
-	$(BIN)/python -m cogapp --check docs/*.md README.md
+	$(BIN)/python -m cogapp --check README.md
 
 bench: $(INSTALLED) ## run every benchmark and print its figures
-	@for file in $$(grep -l '__main__' benchmarks/*.py); do \
+	@for file in $$(grep -l '__main__' benchmarks/*.py 2>/dev/null); do \
 	name=$$(basename $$file .py); echo "== $$name"; \
 	$(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
@@ -48,8 +46,7 @@ bench-rivals: $(INSTALLED) ## run the benchmarks of other systems that need thei
 	for file in $$found; do bash $$file || exit 1; done
 
 docs: $(INSTALLED) ## write the generated parts of the docs again and take the screenshots
-	$(BIN)/python -m cogapp -r docs/*.md README.md
-	@for file in $(wildcard docs/screenshots.py); do $(BIN)/python $$file; done
+	$(BIN)/python -m cogapp -r README.md
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

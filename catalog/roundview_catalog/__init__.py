@@ -1,0 +1,1 @@
+"""Decides what is true about the sources: schema, mappings, expressions, errors."""

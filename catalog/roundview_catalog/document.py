@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -32,7 +32,7 @@ _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
 _TIGHT_COMMENT = re.compile(r"[ \t]+#[^ \t\r\n#]")
-_WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
+_WORDS: Final = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 Path = Sequence[str | int]
 
@@ -170,7 +170,9 @@ def read(text: str, file: str, report: Report) -> Document | None:
     return Document(file, text, root)
 
 
-def _compose(text: str, file: str, report: Report, place: Any) -> _Node | None:
+def _compose(  # noqa: C901 - one case per event
+    text: str, file: str, report: Report, place: Any
+) -> _Node | None:
     root: _Node | None = None
     stack: list[tuple[_Node, bool, list[Any]]] = []  # node, is flow mapping, pending key
     documents = 0
@@ -233,15 +235,15 @@ def _scalar(
         node.keys[key] = (start, end)
         stack[-1][2].append(key)
         return
-    if stack and stack[-1][1] and stack[-1][0].style == "map" and style is None:
-        if event.value == "" and start == end:
-            key = stack[-1][2][0]
-            report.add(
-                place(stack[-1][0].keys[key][0]),
-                "RV207",
-                "a comma ends a value inside { }",
-                "write the map on several lines or quote the value",
-            )
+    is_flow_map = stack and stack[-1][1] and stack[-1][0].style == "map"
+    if is_flow_map and style is None and event.value == "" and start == end:
+        key = stack[-1][2][0]
+        report.add(
+            place(stack[-1][0].keys[key][0]),
+            "RV207",
+            "a comma ends a value inside { }",
+            "write the map on several lines or quote the value",
+        )
     if style is None and event.value:
         tight = _TIGHT_COMMENT.match(text, end)
         if tight:

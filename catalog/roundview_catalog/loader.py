@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -40,7 +40,7 @@ _SOURCE_KEYS = ("source", "title", "owner", "connector", "connection", "limits",
 _WAITING = ("use", "views", "tables", "table_defaults")
 _ROLE_KEYS = ("purposes", "sees", "row_filter", "mask", "actions")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def load(root: Path, *, env: Mapping[str, str] | None = None) -> Catalog:
@@ -210,8 +210,12 @@ def _roles(document: Document, canonical: Canonical, report: Report) -> dict[str
         sees: dict[str, tuple[str, ...] | None] = {}
         for entity, fields in (given.get("sees") or {}).items():
             if entity != "*" and entity not in canonical.entities:
-                report.add(document.key_position((*path, "sees", entity)), "RV240",
-                           f"unknown entity {entity}", did_you_mean(entity, canonical.entities))  # fmt: skip
+                report.add(
+                    document.key_position((*path, "sees", entity)),
+                    "RV240",
+                    f"unknown entity {entity}",
+                    did_you_mean(entity, canonical.entities),
+                )
                 continue
             sees[entity] = None if fields == "all" else tuple(fields)
             for field in sees[entity] or ():

@@ -337,11 +337,12 @@ class _Compiler:
     ) -> Mapping[str, Mapping[str, FieldMapping]]:
         target = self.canonical.entities[entity]
         shared = self._fields(target, given.get("fields"), scope, (*path, "fields"))
-        if not given.get("each"):
+        each = given.get("each")
+        if not isinstance(each, dict):
             return {"": shared} if shared else {}
         return {
             slot: {**shared, **self._fields(target, own, scope, (*path, "each", slot))}
-            for slot, own in given["each"].items()
+            for slot, own in each.items()
         }
 
     def _fields(
@@ -351,14 +352,15 @@ class _Compiler:
         if given is not None and not isinstance(given, dict):
             self._add(path, "RV206", "fields are a map of names")
             return result
-        for name in given or {}:
+        values: dict[str, Any] = given or {}
+        for name in values:
             at = (*path, name)
             if name not in entity.fields and name not in MAPPABLE_COMMON:
                 hint = did_you_mean(name, entity.fields)
                 self._add_key(at, "RV218", f"unknown field {name} of {entity.name}", hint)
                 continue
             try:
-                result[name] = self._field(entity, name, given[name], scope, at)
+                result[name] = self._field(entity, name, values[name], scope, at)
             except _Wrong:
                 continue
         return result
@@ -468,7 +470,7 @@ class _Compiler:
                 table = table or child.aliases.get(column.table)
         if table is None:
             name = column.sql(dialect="postgres")
-            raise ExpressionError(f"unknown column {name}", "begin it with an alias of from",
+            raise ExpressionError(f"unknown column {name}", _unqualified_hint(column),
                                   code="RV214")  # fmt: skip
         known = self.tables[table].columns
         if column.name not in known:
@@ -506,6 +508,12 @@ class _Compiler:
     def _add_key(self, path: Path, code: str, message: str, hint: str = "") -> None:
         place: Position = self.document.key_position(path)
         self.report.add(place, code, message, hint)
+
+
+def _unqualified_hint(column: exp.Column) -> str:
+    if column.table:
+        return "begin it with an alias of from"
+    return f"begin it with an alias of from, or write {{const: {column.name}}} for a text"
 
 
 def _ancestors(node: exp.Expr) -> Iterator[exp.Expr]:

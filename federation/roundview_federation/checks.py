@@ -34,7 +34,7 @@ def hidden_sections(
                 continue
             for entity, field in canonical.identifier_fields(kind):
                 f = canonical.entities[entity].fields[field]
-                columns = (field, f.identifier_from) if f.identifier_from else (field,)
+                columns = tuple(filter(None, (field, f.identifier_from)))
                 name = f"{_CHECK}{lookup}#{kind}#{entity}.{field}"
                 sections.append(Section(name, entity, selecting(entity, columns), lookup))
         reads = any(

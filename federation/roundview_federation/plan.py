@@ -368,6 +368,8 @@ class Plan:
     keysets: Mapping[str, KeySet]
     fragments: tuple[PlannedFragment, ...]
     sections: Mapping[str, PlannedSection]
+    outputs: tuple[str, ...]
+    """the asked sections; what is read for ourselves never leaves"""
     customer: Mapping[str, Any]
     """section name of `customer` -> how it survives (execute.survive.CustomerPlan)"""
     engine: str = "direct"

@@ -105,6 +105,7 @@ def _plan(
         keysets=drafts.keysets,
         fragments=tuple(fragments),
         sections=planned,
+        outputs=tuple(s.name for s in asked if s.entity != "customer"),
         customer=customers,
     )
 

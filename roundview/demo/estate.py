@@ -9,19 +9,23 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 ESTATE_DATE = datetime(2026, 11, 1, tzinfo=UTC)
 """The day that the estate's data ends: output never depends on when it is made."""
 
 _VERSION = 1
-_GIVEN = {
-    "Anna": 0, "Marie": 0, "Sophie": 0, "Elif": 0, "Zoë": 0, "Katharina": 0, "Ingrid": 0, "Łucja": 0,
+_GIVEN: Final = {
+    "Anna": 0, "Marie": 0, "Sophie": 0, "Elif": 0, "Zoë": 0, "Katharina": 0, "Ingrid": 0,
+    "Łucja": 0,
     "Robert": 1, "Thomas": 1, "Michael": 1, "José": 1, "Bjørn": 1, "Mehmet": 1, "Jürgen": 1,
     "Stephan": 1, "小明": 1, "Layla": 0, "يوسف": 1,
 }  # fmt: skip
-_NICKNAMES = {"Robert": "Bob", "Thomas": "Tom", "Michael": "Mike", "Katharina": "Kathrin"}
-_FAMILY = ("Müller", "Schmidt", "Weber", "Yılmaz", "Nowak", "O'Neill", "García", "Meyer", "Keller",
-           "Fischer", "Bianchi", "Dubois", "van Dijk", "Ødegård", "Huber", "王", "Becker")  # fmt: skip
+_NICKNAMES: Final = {"Robert": "Bob", "Thomas": "Tom", "Michael": "Mike", "Katharina": "Kathrin"}
+_FAMILY = ("Müller", "Schmidt", "Weber", "Yılmaz", "Nowak", "O'Neill", "García", "Meyer",
+           "Keller",
+           "Fischer", "Bianchi", "Dubois", "van Dijk", "Ødegård", "Huber", "王",
+           "Becker")  # fmt: skip
 _CITIES = (("Berlin", "10115", "Germany"), ("Zürich", "8001", "Switzerland"),
            ("London", "N1 9GU", "UK"), ("München", "80331", "Deutschland"))  # fmt: skip
 _STREETS = ("Lindenallee", "Hauptstraße", "Bahnhofstrasse", "High Street", "Am Markt")
@@ -41,13 +45,16 @@ CREATE INDEX addresses_owner ON addresses (addressable_id, addressable_type);
 """
 POS_TABLES = """
 CREATE TABLE ospos_people (person_id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT,
-    gender BIGINT, phone_number TEXT, email TEXT, address_1 TEXT, city TEXT, zip TEXT, country TEXT);
+    gender BIGINT, phone_number TEXT, email TEXT,
+    address_1 TEXT, city TEXT, zip TEXT, country TEXT);
 CREATE TABLE ospos_customers (person_id INTEGER PRIMARY KEY, account_number TEXT,
     points BIGINT, consent BIGINT, date TIMESTAMP, deleted BIGINT NOT NULL);
-CREATE TABLE ospos_stock_locations (location_id INTEGER PRIMARY KEY, location_name TEXT, currency TEXT);
+CREATE TABLE ospos_stock_locations (location_id INTEGER PRIMARY KEY, location_name TEXT,
+    currency TEXT);
 CREATE TABLE ospos_items (item_id INTEGER PRIMARY KEY, name TEXT, item_number TEXT);
 CREATE TABLE ospos_sales (sale_id INTEGER PRIMARY KEY, sale_time TIMESTAMP, customer_id BIGINT,
-    location_id BIGINT, invoice_number TEXT, sale_status BIGINT NOT NULL, sale_type BIGINT NOT NULL);
+    location_id BIGINT, invoice_number TEXT,
+    sale_status BIGINT NOT NULL, sale_type BIGINT NOT NULL);
 CREATE INDEX sales_customer ON ospos_sales (customer_id);
 CREATE UNIQUE INDEX sales_invoice ON ospos_sales (invoice_number);
 CREATE TABLE ospos_sales_items (sale_id BIGINT, item_id BIGINT, line BIGINT,
@@ -156,27 +163,35 @@ def _spelled(phone: str, chance: random.Random) -> str:
 
 
 def _crm(path: Path, persons: list[Person], chance: random.Random, truth: dict[str, int]) -> None:
-    contacts = []
-    addresses = []
+    contacts: list[tuple[object, ...]] = []
+    addresses: list[tuple[object, ...]] = []
     for person in persons:
         # Some people are not in the CRM, some stand in it twice.
         copies = 1 if person.number == 1 else chance.choices((0, 1, 2), (15, 80, 5))[0]
         for copy in range(copies):
             key = len(contacts) + 1
             truth[f"crm/{key}"] = person.number
-            email = person.email if chance.random() < 0.85 else chance.choice((None, "noemail@na.example"))
+            email = (
+                person.email
+                if chance.random() < 0.85
+                else chance.choice((None, "noemail@na.example"))
+            )
             contacts.append(
                 (
                     key,
                     _NICKNAMES.get(person.given, person.given) if copy else person.given,
                     person.family,
                     person.email if person.number == 1 else email,
-                    f"{person.given[0].lower()}.{person.number}@work.example" if chance.random() < 0.2 else "",
+                    f"{person.given[0].lower()}.{person.number}@work.example"
+                    if chance.random() < 0.2
+                    else "",
                     _spelled(person.phone, chance) if chance.random() < 0.7 else "000000",
                     None,
                     person.born.isoformat() if chance.random() < 0.8 else None,
                     int(chance.random() < 0.1),
-                    ESTATE_DATE.isoformat(sep=" ") if chance.random() < 0.02 and person.number > 1 else None,
+                    ESTATE_DATE.isoformat(sep=" ")
+                    if chance.random() < 0.02 and person.number > 1
+                    else None,
                     _moment(chance),
                     _moment(chance),
                 )
@@ -185,7 +200,9 @@ def _crm(path: Path, persons: list[Person], chance: random.Random, truth: dict[s
             addresses.append(
                 (key, "Contact", key, person.street, city, code, country, "Business", None)
             )
-    addresses.append((len(addresses) + 1, "Account", 1, "Not a person's 1", "Berlin", "1", "DE", "Billing", None))
+    addresses.append(
+        (len(addresses) + 1, "Account", 1, "Not a person's 1", "Berlin", "1", "DE", "Billing", None)
+    )
     with _database(path, CRM_TABLES) as db:
         db.executemany("INSERT INTO contacts VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", contacts)
         db.executemany("INSERT INTO addresses VALUES (?,?,?,?,?,?,?,?,?)", addresses)
@@ -201,7 +218,9 @@ def _pos(path: Path, persons: list[Person], chance: random.Random, truth: dict[s
             continue
         key = 100_000 + person.number
         truth[f"pos/{key}"] = person.number
-        given = _NICKNAMES.get(person.given, person.given) if chance.random() < 0.3 else person.given
+        given = (
+            _NICKNAMES.get(person.given, person.given) if chance.random() < 0.3 else person.given
+        )
         city, code, country = person.city
         upper = person.email.upper() if chance.random() < 0.3 else person.email
         gender = person.gender if chance.random() < 0.9 else 9
@@ -245,7 +264,9 @@ def _sale(
     for line, item in enumerate(chance.sample(range(1, len(_ITEMS) + 1), chance.randint(1, 3)), 1):
         price = _ITEMS[item - 1][2]
         discount, discount_type = chance.choice((("0", 0), ("10", 0), ("5", 1)))
-        rows["items"].append((sale, item, line, sign * chance.randint(1, 3), price, discount, discount_type))
+        rows["items"].append(
+            (sale, item, line, sign * chance.randint(1, 3), price, discount, discount_type)
+        )
         if chance.random() < 0.5:
             rows["taxes"].append((sale, item, line, round(float(price) * 0.19 * sign, 4)))
     rows["payments"].append((None, sale, chance.choice(("Cash", "Card")), "10.00", at))
@@ -260,4 +281,3 @@ def _database(path: Path, tables: str) -> sqlite3.Connection:
     db = sqlite3.connect(path)
     db.executescript(tables)
     return db
-

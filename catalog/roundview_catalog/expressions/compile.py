@@ -46,7 +46,8 @@ _CALLS: Mapping[type[exp.Expr], tuple[str, tuple[str, ...], Type | None]] = Mapp
 _VARIADIC: Mapping[type[exp.Expr], tuple[str, Type | None]] = MappingProxyType(
     {
         exp.Coalesce: ("coalesce", None), exp.Greatest: ("greatest", None),
-        exp.Least: ("least", None), exp.Concat: ("concat", _TEXT), exp.ConcatWs: ("concat_ws", _TEXT),
+        exp.Least: ("least", None), exp.Concat: ("concat", _TEXT),
+        exp.ConcatWs: ("concat_ws", _TEXT),
     }
 )  # fmt: skip
 _AGGREGATES: Mapping[type[exp.Expr], tuple[str, Type | None]] = MappingProxyType(
@@ -73,7 +74,7 @@ _EXACT: tuple[type[exp.Expr], ...] = (
 _EXACT_KINDS = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.TEXT, Kind.UUID, Kind.ENUM})
 
 
-def infer(tree: exp.Expr, column_type: ColumnType) -> Type:
+def infer(tree: exp.Expr, column_type: ColumnType) -> Type:  # noqa: C901 - a table
     """Returns the type of an expression; raises ExpressionError where operands do not fit."""
     if isinstance(tree, exp.Column):
         return column_type(tree)
@@ -98,7 +99,7 @@ def infer(tree: exp.Expr, column_type: ColumnType) -> Type:
         row = table.get(type(tree))
         if row is not None:
             inner = None if isinstance(tree.this, exp.Star) else infer(tree.this, column_type)
-            return row[-1] or inner or _INTEGER  # type: ignore[return-value]
+            return row[-1] or inner or _INTEGER
     if type(tree) in _VARIADIC:
         result = _VARIADIC[type(tree)][1]
         return result or _common([infer(p, column_type) for p in _parts(tree) if not _is_null(p)])
@@ -206,7 +207,8 @@ class _Writer:
             negated = bool(tree.args.get("negate"))
             if isinstance(tree.expression, exp.Null):
                 return f"({self.text(tree.this)} is {'not ' if negated else ''}None)"
-            return f"({self.text(tree.this)} is {'not ' if negated else ''}{bool(tree.expression.this)})"
+            truth = bool(tree.expression.this)
+            return f"({self.text(tree.this)} is {'not ' if negated else ''}{truth})"
         if isinstance(tree, exp.In):
             options = ", ".join(self.text(option) for option in tree.expressions)
             return f"in3({self.text(tree.this)}, ({options},))"
@@ -220,7 +222,7 @@ class _Writer:
             return self.case(tree)
         if isinstance(tree, exp.Trim):
             name = {"LEADING": "lstrip", "TRAILING": "rstrip"}.get(
-                tree.args.get("position"), "strip"
+                str(tree.args.get("position")), "strip"
             )
             given = [tree.this, *([tree.expression] if tree.args.get("expression") else [])]
             return f"{name}({', '.join(self.text(g) for g in given)})"

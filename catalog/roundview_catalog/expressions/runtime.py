@@ -276,7 +276,8 @@ RUNTIME: Mapping[str, Any] = MappingProxyType(
         "mul": _strict(lambda a, b: a * b), "div": _strict(_divide), "mod": _strict(_modulo),
         "neg": _strict(lambda a: -a), "join": _strict(lambda a, b: as_text(a) + as_text(b)),
         "lower": _strict(str.lower), "upper": _strict(str.upper),
-        "strip": _strict(lambda t, c=" ": t.strip(c)), "lstrip": _strict(lambda t, c=" ": t.lstrip(c)),
+        "strip": _strict(lambda t, c=" ": t.strip(c)),
+        "lstrip": _strict(lambda t, c=" ": t.lstrip(c)),
         "rstrip": _strict(lambda t, c=" ": t.rstrip(c)), "left": _strict(_left),
         "right": _strict(_right), "substring": _strict(_substring), "length": _strict(len),
         "replace": _strict(lambda t, a, b: t.replace(a, b) if a else t),
@@ -294,7 +295,8 @@ RUNTIME: Mapping[str, Any] = MappingProxyType(
         "normalize_code": _normalizing("code"), "normalize_handle": _normalizing("handle"),
         "normalize_name": _strict(normalizers.name_key), "country_code": _strict(country_code),
         "email_domain": _strict(lambda e: e.rpartition("@")[2].lower() or None),
-        "phone_country": _strict(normalizers.phone_country), "is_mobile": _strict(normalizers.is_mobile),
+        "phone_country": _strict(normalizers.phone_country),
+        "is_mobile": _strict(normalizers.is_mobile),
     }
 )  # fmt: skip
 """Names that generated text may use."""

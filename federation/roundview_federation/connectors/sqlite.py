@@ -247,7 +247,7 @@ def _type(declared: str) -> Type:
         return Type(Kind.BIGINT)
     if base.strip() in ("decimal", "numeric"):
         sizes = [int(part) for part in inner.rstrip(") ").split(",") if part.strip().isdigit()]
-        return Type(Kind.DECIMAL, *sizes[:2]) if len(sizes) > 1 else Type(Kind.DECIMAL)
+        return Type(Kind.DECIMAL, sizes[0], sizes[1]) if len(sizes) > 1 else Type(Kind.DECIMAL)
     if "timestamp" in base or "datetime" in base:
         return Type(Kind.TIMESTAMP)
     if base.strip() == "date":

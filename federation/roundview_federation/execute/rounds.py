@@ -204,10 +204,8 @@ def finish(
                 output.provenance[index] = provenance
         output.failed = failed
         outputs[name] = output
-    derived = {read for customer in plan.customer.values() for read in customer.reads}
-    for name, section in plan.sections.items():
-        if name in derived:
-            continue
+    for name in plan.outputs:
+        section = plan.sections[name]
         groups: dict[Any, list[tuple[Any, ...]]] = gathered.rows[name]
         if section.section.parent:
             groups = below_parents(groups)

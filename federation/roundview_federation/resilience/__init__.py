@@ -1,0 +1,1 @@
+"""Decides how long and how often a source is asked."""

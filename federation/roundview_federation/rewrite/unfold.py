@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sqlglot import exp
 
@@ -11,6 +12,8 @@ from roundview_catalog.errors import RequestError
 from roundview_catalog.model import Branch, Catalog, Entity, PersonKey, Source
 from roundview_catalog.types import Type
 from roundview_federation.plan import keyset_of
+
+_Tree = TypeVar("_Tree", bound=exp.Expr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ def _with_parent(
     return scan, aliases, person
 
 
-def _renamed(tree: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
+def _renamed(tree: _Tree, names: Mapping[str, str]) -> _Tree:
     result = tree.copy()
     for column in result.find_all(exp.Column):
         if column.table in names:

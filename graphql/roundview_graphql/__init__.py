@@ -1,1 +1,0 @@
-"""Answers GraphQL operations over the canonical schema: the door for apps."""
