@@ -1,0 +1,146 @@
+"""Policy holds at the leaf: what is hidden or masked shows nowhere, whatever is asked."""
+
+from __future__ import annotations
+
+import pytest
+from sqlglot import exp, parse_one
+
+from roundview.connection import Connection
+from roundview_catalog.errors import AccessError, RequestError
+from roundview_federation.plan import (
+    ROW_HEAD,
+    Identifier,
+    Lookup,
+    Page,
+    Question,
+    Result,
+    Section,
+)
+from roundview_federation.planner import selecting
+from roundview_federation.request import Principal, Request
+
+AGENT = Principal("agent", ("agent",), purposes=("service",), default_purpose="service")
+NOBODY = Principal("nobody", ("unknown",), purposes=("service",), default_purpose="service")
+WHO = [Identifier("phone", "+49304007919")]
+
+
+def ask(
+    roundview: Connection, principal: Principal, sections: tuple[Section, ...], **params: object
+) -> Result:
+    """Runs a question of one lookup named c."""
+    shape = f"test:{[(s.name, s.tree.sql()) for s in sections]}"
+    question = Question(shape, (Lookup("c"),), sections)
+    run = roundview.federation.run(question, {"c": WHO, **params}, Request(principal))
+    result: Result = roundview._run(run)
+    return result
+
+
+def values(result: Result, name: str) -> list[tuple[object, ...]]:
+    """Returns the rows of a section without their head."""
+    return [row[len(ROW_HEAD) :] for row in result.outputs[name].groups[0].rows]
+
+
+def test_a_mask_holds_in_records_in_the_customer_and_under_predicates(
+    roundview: Connection,
+) -> None:
+    columns = ("birth_date",)
+    records = Section("i", "individual", selecting("individual", columns), "c")
+    customer = Section(
+        "customer", "customer", selecting("customer", columns), "c", provenance=columns
+    )
+    masked = ask(roundview, AGENT, (records, customer))
+    (plain,) = (
+        row
+        for row in values(ask(roundview, roundview.federation.principal, (records,)), "i")
+        if row[0]
+    )
+    shown = [row[0] for row in values(masked, "i") if row[0]]
+    assert [str(value)[:10] for value in shown] == [f"{plain[0].year}-01-01"]  # type: ignore[attr-defined]
+    assert str(values(masked, "customer")[0][0])[:10] == f"{plain[0].year}-01-01"  # type: ignore[attr-defined]
+    where = exp.EQ(this=exp.column("birth_date"), expression=exp.Placeholder(this="born"))
+    filtered = Section(
+        "f", "individual", selecting("individual", ("given_name",)).where(where), "c"
+    )
+    assert ask(roundview, AGENT, (filtered,), born=plain[0]).outputs["f"].groups == {}
+
+
+@pytest.mark.parametrize(
+    ("principal", "entity", "column"),
+    [(AGENT, "consent", "status"), (AGENT, "individual", "shoe_size"), (NOBODY, "individual", "given_name"),
+     (AGENT, "nothing", "x")],
+)  # fmt: skip
+def test_hidden_and_absent_are_the_same(
+    roundview: Connection, principal: Principal, entity: str, column: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        ask(roundview, principal, (Section("s", entity, selecting(entity, (column,)), "c"),))
+    assert caught.value.code == "RV102"
+
+
+def test_what_is_read_for_ourselves_never_leaves(roundview: Connection) -> None:
+    section = Section("i", "individual", selecting("individual", ("given_name",)), "c")
+    assert set(ask(roundview, AGENT, (section,)).outputs) == {"i"}
+
+
+def test_a_purpose_is_needed_and_must_be_ours(roundview: Connection) -> None:
+    section = Section("i", "individual", selecting("individual", ("given_name",)), "c")
+    question = Question("p", (Lookup("c"),), (section,))
+    request = Request(AGENT, purpose="curiosity")
+    with pytest.raises(AccessError) as caught:
+        roundview._run(roundview.federation.run(question, {"c": WHO}, request))
+    assert caught.value.code == "RV301"
+
+
+def test_pages_follow_each_other_and_cursors_fit_one_list(roundview: Connection) -> None:
+    tree = selecting("sales_order", ("order_number", "ordered_at"))
+    tree = tree.order_by(exp.Ordered(this=exp.column("ordered_at"), desc=True))
+    section = Section("o", "sales_order", tree, "c", page=Page("first", "after"))
+    demo = roundview.federation.principal
+    everything = values(ask(roundview, demo, (section,), first=100, after=None), "o")
+    seen, after = [], None
+    for _ in everything:
+        result = ask(roundview, demo, (section,), first=1, after=after)
+        group = result.outputs["o"].groups[0]
+        seen += values(result, "o")
+        after = group.end_cursor
+        assert group.has_next == (len(seen) < len(everything))
+    assert seen == everything
+    assert [row[1] for row in seen] == sorted((row[1] for row in seen), reverse=True)
+    other = Section(
+        "o",
+        "sales_order",
+        parse_one("SELECT order_number FROM sales_order"),
+        "c",
+        page=Page("first", "after"),
+    )
+    for wrong, cursor in ((other, after), (section, "AAAA"), (section, "x" * 9000)):
+        with pytest.raises(RequestError) as caught:
+            ask(roundview, demo, (wrong,), first=1, after=cursor)
+        assert caught.value.code == "RV104"
+
+
+def test_filters_are_applied_to_canonical_values(roundview: Connection) -> None:
+    where = exp.EQ(this=exp.column("status"), expression=exp.Placeholder(this="status"))
+    section = Section("o", "sales_order", selecting("sales_order", ("status",)).where(where), "c")
+    demo = roundview.federation.principal
+    everything = Section("o", "sales_order", selecting("sales_order", ("status",)), "c")
+    all_rows = values(ask(roundview, demo, (everything,)), "o")
+    returned = ask(roundview, demo, (section,), status="returned")
+    expected = [row for row in all_rows if row == ("returned",)]
+    assert (values(returned, "o") if returned.outputs["o"].groups else []) == expected
+
+
+def test_fragments_do_not_grow_with_rows(roundview: Connection) -> None:
+    demo = roundview.federation.principal
+    sections = tuple(
+        Section(name, name, selecting(name, ("source_key",)), "c")
+        for name in (
+            "individual",
+            "contact_point_email",
+            "contact_point_phone",
+            "loyalty_membership",
+        )
+    )
+    calls = {status.name: status.calls for status in ask(roundview, demo, sections).sources}
+    # People, addresses and cards of one system come from the same rows: one statement each.
+    assert calls == {"crm": 1, "pos": 1}
