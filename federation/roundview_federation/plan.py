@@ -358,6 +358,9 @@ class PlannedSection:
     columns: tuple[str, ...]
     order: tuple[tuple[int, bool], ...]
     sources: tuple[str, ...]
+    text: str
+    """the section's tree as SQL: what cursors are bound to"""
+    parameters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
