@@ -58,9 +58,7 @@ async def _measure(federation: Federation) -> list[Figure]:
     wall_ratio, cpu_ratio = view / base, cpu / base_cpu
     return [
         Figure("whole view, p50", view, "ms", note),
-        Figure(
-            "whole view, ratio to raw calls", view / base, "x", note, "<= 1.3", view / base <= 1.3
-        ),
+        Figure("whole view, wall ratio", wall_ratio, "x", note, "<= 1.3", wall_ratio <= 1.3),
         Figure("whole view, CPU ratio", cpu_ratio, "x", note, "<= 1.4", cpu_ratio <= 1.4),
     ]
 
