@@ -1,12 +1,14 @@
 PYTHON ?= python3
 PEOPLE ?= 2000
+PORT ?= 8360
 ARGS ?=
 
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 INSTALLED := .venv/.installed
 PACKAGES := catalog/roundview_catalog identity/roundview_identity \
-	federation/roundview_federation roundview
+	federation/roundview_federation graphql/roundview_graphql \
+	desktop/roundview_desktop roundview
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench bench-rivals docs
@@ -16,8 +18,8 @@ help: ## list what can be made
 
 install: $(INSTALLED) ## install everything into .venv in this checkout
 
-demo: $(RUNTIME) ## make the demo estate and show one customer
-	@exec $(BIN)/roundview demo --people $(PEOPLE) $(ARGS)
+demo: $(RUNTIME) ## make the demo estate and serve it on http://127.0.0.1:8360
+	@exec $(BIN)/roundview demo --people $(PEOPLE) --port $(PORT) $(ARGS)
 
 test: $(INSTALLED) ## run every test; ends with a list of what was not run and why
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

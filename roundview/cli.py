@@ -12,6 +12,8 @@ import typer
 from roundview_catalog.errors import CatalogError, RoundviewError
 
 if TYPE_CHECKING:
+    import socket
+
     from roundview.connection import Connection
 
 app = typer.Typer(
@@ -54,19 +56,40 @@ def main() -> None:
 def demo(
     people: Annotated[int, typer.Option(min=1, help="How many people.")] = 2000,
     directory: Annotated[Path, typer.Option("--dir", help="Where it lies.")] = Path(".demo"),
+    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1.")] = 8360,
 ) -> None:
-    """Makes the demo's systems, links their records and shows one customer."""
+    """Makes the demo's systems, links their records and serves them in the foreground."""
     from roundview.demo.estate import make
+    from roundview.serve import listen
 
+    listener = listen("127.0.0.1", port)
+    port = listener.getsockname()[1]
     estate = make(directory, people)
     _say(f"systems: {directory}/crm.db and {directory}/pos.db, {people} people")
-    os.environ.update(estate.env)
     with _open(estate.catalog) as roundview:
         done = roundview.refresh()
-        _say(f"identity: {done.records} records are {done.summary.customers} customers")
-        _show(roundview.customer(loyalty_no="L-000001").to_dict())
-    _say("try: .venv/bin/roundview customer phone='030 4007919'")
-    _say("try: .venv/bin/roundview check .demo/catalog")
+    _say(f"identity: {done.records} records are {done.summary.customers} customers")
+    here = f"http://127.0.0.1:{port}"
+    _say(f"serving on loopback, everybody acts as the principal demo; stop with Ctrl+C\n\n"
+         f"  {here}/desk\n"
+         f"  {here}/desk?phone=030%204007919\n"
+         f"  {here}/graphql/schema\n\n"
+         f"  .venv/bin/roundview customer phone='030 4007919' --catalog {estate.catalog}\n"
+         f"  .venv/bin/roundview check {estate.catalog}")  # fmt: skip
+    _serve(estate.catalog, listener)
+
+
+@app.command(epilog="Example: roundview serve catalog --port 8360")
+def serve(
+    catalog: Annotated[Path, typer.Argument(help="Folder of the catalog.")] = _DEMO,
+    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1.")] = 8360,
+) -> None:
+    """Serves a catalog: the agents' page and GraphQL, on loopback only."""
+    from roundview.serve import listen
+
+    listener = listen("127.0.0.1", port)
+    _say(f"http://127.0.0.1:{listener.getsockname()[1]}/desk, acting as the principal demo")
+    _serve(catalog, listener)
 
 
 @app.command(epilog="Example: roundview check catalog")
@@ -185,6 +208,15 @@ def _open(catalog: Path) -> Connection:
     from roundview.connection import connect
 
     return connect(catalog, env=_env(catalog))
+
+
+def _serve(catalog: Path, listener: socket.socket) -> None:
+    import uvloop
+
+    from roundview.connection import connect
+    from roundview.serve import run
+
+    uvloop.run(run(connect(catalog, env=_env(catalog)).federation, listener))
 
 
 def _env(catalog: Path) -> dict[str, str]:

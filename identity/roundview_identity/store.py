@@ -256,6 +256,11 @@ class Xref:
                 sorted((_blob(c), int(is_provisional), now) for c in set(owners.values())),
             )
             for old, new in sorted(aliases.items()):
+                # Records of a source that could not be read this time move along.
+                connection.execute(
+                    "UPDATE xref SET customer_id = ? WHERE customer_id = ?",
+                    (_blob(new), _blob(old)),
+                )
                 connection.execute(
                     "UPDATE alias SET customer_id = ? WHERE customer_id = ?",
                     (_blob(new), _blob(old)),

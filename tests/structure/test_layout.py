@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ PACKAGES = tuple(
         "catalog/roundview_catalog",
         "identity/roundview_identity",
         "federation/roundview_federation",
+        "graphql/roundview_graphql",
+        "desktop/roundview_desktop",
         "roundview",
     )
 )
@@ -45,8 +48,12 @@ def trees() -> list[tuple[Path, ast.Module]]:
     return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES]
 
 
-def test_graphql_core_would_not_be_shadowed() -> None:
+def test_graphql_core_is_not_shadowed() -> None:
     assert not (ROOT / "graphql/__init__.py").exists()
+    spec = find_spec("graphql")
+    assert spec is not None
+    assert spec.origin is not None
+    assert "site-packages" in Path(spec.origin).parts
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)

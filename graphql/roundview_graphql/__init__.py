@@ -1,0 +1,1 @@
+"""Answers GraphQL operations over the canonical schema: the door for apps."""

@@ -1,0 +1,59 @@
+"""Decides how errors are worded in answers: message, path and machine-readable extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+from roundview_catalog.errors import CODES, RoundviewError
+from roundview_federation.plan import Candidate
+
+MOST_ERRORS = 100
+"""Errors of one answer; a source that fails below 200 parents need not say so 200 times."""
+
+Problem = dict[str, Any]
+
+
+def shown(error: RoundviewError, path: Sequence[str | int] | None = None) -> Problem:
+    """Returns an error as answers show it.
+
+    >>> from roundview_catalog.errors import SourceError
+    >>> shown(SourceError("pos", "pos is late", code="RV401"), ["customer"])["extensions"]
+    {'code': 'SOURCE_TIMEOUT', 'rv': 'RV401', 'retryable': True, 'source': 'pos'}
+    """
+    extensions: Problem = {
+        "code": error.row.graphql,
+        "rv": error.code,
+        "retryable": error.retryable,
+    }
+    if error.hint:
+        extensions["hint"] = error.hint
+    for name, value in error.extensions.items():
+        extensions[name] = _plain(value)
+    problem: Problem = {"message": error.message, "extensions": extensions}
+    if path is not None:
+        problem["path"] = list(path)
+    return problem
+
+
+def shown_mistake(error: GraphQLError) -> Problem:
+    """Returns a mistake that validation found, with where in the document it is."""
+    given = error.extensions or {}
+    rv = str(given.get("rv", "RV100"))
+    extensions: Problem = {"code": CODES[rv].graphql, "rv": rv, "retryable": False}
+    if given.get("hint"):
+        extensions["hint"] = given["hint"]
+    problem: Problem = {"message": error.message, "extensions": extensions}
+    if error.locations:
+        problem["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    return problem
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Candidate):
+        return {"customerId": value.customer_id, "hint": value.hint}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

@@ -1,0 +1,156 @@
+"""Decides what listens: the doors put together, on loopback, with the catalog watched."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from roundview.settings import loopback
+from roundview_catalog.errors import RequestError
+from roundview_desktop.app import desk_app
+from roundview_desktop.page import PageContext, page_context
+from roundview_federation.federation import Federation
+from roundview_federation.refresh import refresh_identity
+from roundview_federation.watch import watch
+from roundview_graphql.door import Door
+from roundview_graphql.http import graphql_app
+
+_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_NO_STORE: Final = {"cache-control": "no-store"}
+_SHUTDOWN_SECONDS = 5
+
+
+def make_app(federation: Federation) -> FastAPI:
+    """Returns the server of one federation: `/graphql`, `/desk`, `/health`, `/ready`.
+
+    Requests that name another host than this machine's loopback are refused: a page of
+    somebody else's domain that resolves to 127.0.0.1 must not read answers. The federation
+    is closed when the server ends.
+    """
+
+    pages = _Pages(federation)
+    door = Door(federation, documents=lambda: pages.current().documents)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await door.prepare(federation.principal)
+        watcher = asyncio.create_task(_watch(federation, door))
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+            await federation.close()
+
+    app = FastAPI(
+        title="Roundview", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None
+    )
+    # The names are compared as they stand in the header, without the port.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(_LOCAL_NAMES), www_redirect=False)
+    app.include_router(desk_app(pages.current))
+    app.include_router(graphql_app(federation, door=door))
+
+    async def root(_: Request) -> Response:
+        return RedirectResponse("/desk", status_code=307)
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "alive"}, headers=_NO_STORE)
+
+    async def ready(_: Request) -> Response:
+        state = await readiness(federation)
+        return JSONResponse(state, 200 if state["ready"] else 503, headers=_NO_STORE)
+
+    app.add_route("/", root, methods=["GET"])
+    app.add_route("/health", health, methods=["GET"])
+    app.add_route("/ready", ready, methods=["GET"])
+    return app
+
+
+async def readiness(federation: Federation) -> dict[str, Any]:
+    """Returns whether questions can be answered, source by source.
+
+    `ready` needs one source, `complete` needs all of them; `catalog_problem` tells that a
+    changed catalog was refused and the one before is still serving.
+    """
+    states = await federation.states()
+    problem = federation.reload_problem
+    return {
+        "ready": any(one.state == "ready" for one in states),
+        "complete": all(one.state == "ready" for one in states),
+        "catalog": federation.catalog.name,
+        "version": federation.catalog.version,
+        "catalog_problem": [str(one) for one in problem.problems] if problem else [],
+        "sources": [{"name": one.name, "state": one.state} for one in states],
+    }
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Binds a loopback address before anything slow happens; raises RV300 or RV100."""
+    address = loopback(host)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+    except OSError:
+        listener.close()
+        raise RequestError(
+            f"port {port} cannot be listened on", hint="choose another one with --port"
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+async def run(federation: Federation, listener: socket.socket) -> None:
+    """Serves until SIGINT or SIGTERM; running requests get some seconds to end."""
+    config = uvicorn.Config(
+        make_app(federation),
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+class _Pages:
+    """Keeps the desk's documents of the current catalog, and those of the one before it."""
+
+    def __init__(self, federation: Federation) -> None:
+        self._federation = federation
+        self._version = ""
+        self._newest: Mapping[str, str] = {}
+        self._context = PageContext({}, b"{}", frozenset())
+
+    def current(self) -> PageContext:
+        catalog = self._federation.catalog
+        if catalog.version != self._version:
+            principal = self._federation.principal
+            decision = self._federation.decide(principal, catalog)
+            fresh = page_context(catalog, decision.fields, principal.name)
+            # A page that is open keeps asking with the documents of its version.
+            documents = {**self._newest, **fresh.documents}
+            self._newest = fresh.documents
+            self._context = PageContext(documents, fresh.settings, fresh.kinds)
+            self._version = catalog.version
+        return self._context
+
+
+async def _watch(federation: Federation, door: Door) -> None:
+    async def link(_: frozenset[str]) -> None:
+        await door.prepare(federation.principal)
+        # Everybody's records: a new source's people are linked with those of the others.
+        await refresh_identity(federation)
+
+    await watch(federation, link)

@@ -1,0 +1,124 @@
+"""Decides what can be set from outside, and where a catalog's own files lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from roundview_catalog.errors import AccessError, RequestError
+
+CATALOG_FILE = "roundview.yaml"
+_DEFAULT_CATALOGS = (Path("catalog"), Path(".demo/catalog"))
+
+
+class Settings(BaseSettings):
+    """Holds every setting; each is read from `ROUNDVIEW_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="ROUNDVIEW_", extra="ignore", frozen=True)
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Only loopback is accepted, because nobody who "
+        "connects is authenticated yet.",
+    )
+    port: int = Field(8360, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    catalog: Path | None = Field(
+        None, description="Catalog folder. Default: `catalog`, then `.demo/catalog`."
+    )
+    data_dir: Path | None = Field(
+        None,
+        description="Folder of the identity store. Default: `.roundview` beside the catalog.",
+    )
+    secret_file: Path | None = Field(
+        None,
+        description="File of the root secret. Default: `secret` beside the catalog, else "
+        "`secret` in the data folder, which is made on first use.",
+    )
+    env_file: Path | None = Field(
+        None,
+        description="File of `NAME=value` lines for the catalog's `${env:NAME}`; the process "
+        "environment wins. Default: `env` beside the catalog, if there is one.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Says where one catalog and what belongs to it lie, and what `${env:…}` resolves to."""
+
+    catalog: Path
+    data_dir: Path
+    secret_file: Path
+    env: Mapping[str, str]
+
+
+def read_settings() -> Settings:
+    """Reads the settings; raises RequestError for a value that cannot be."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ROUNDVIEW_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise RequestError(f"{name} is not valid", code="RV105", hint=first["msg"]) from None
+
+
+def find_workspace(catalog: Path | str | None = None) -> Workspace:
+    """Finds the catalog folder (given, set, or a default one) and the files beside it.
+
+    Raises RequestError if there is none.
+    """
+    settings = read_settings()
+    root = _find_catalog(Path(catalog) if catalog is not None else settings.catalog)
+    beside = root.resolve().parent
+    data_dir = settings.data_dir or beside / ".roundview"
+    secret = settings.secret_file or beside / "secret"
+    if settings.secret_file is None and not secret.exists():
+        secret = data_dir / "secret"
+    env_file = settings.env_file or beside / "env"
+    if settings.env_file is not None and not env_file.exists():
+        raise RequestError("the environment file does not exist", hint="check ROUNDVIEW_ENV_FILE")
+    env = {**(_read_env(env_file) if env_file.exists() else {}), **os.environ}
+    return Workspace(root, data_dir, secret, env)
+
+
+def loopback(host: str) -> str:
+    """Returns the host if it is a loopback name or address; raises AccessError otherwise."""
+    try:
+        is_local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local:
+        raise AccessError(
+            "only loopback addresses can be served until there is authentication",
+            hint="use 127.0.0.1, ::1 or localhost",
+        )
+    return host
+
+
+def _find_catalog(chosen: Path | None) -> Path:
+    if chosen is not None:
+        if not chosen.is_dir():
+            raise RequestError("the catalog folder does not exist", hint="check its path")
+        return chosen
+    for path in _DEFAULT_CATALOGS:
+        if (path / CATALOG_FILE).exists():
+            return path
+    raise RequestError(
+        "there is no catalog here",
+        hint="set ROUNDVIEW_CATALOG, or start the demo: roundview demo",
+    )
+
+
+def _read_env(path: Path) -> dict[str, str]:
+    # Plain lines: a dotenv reader would expand `$` and quotes inside passwords.
+    pairs = (
+        line.partition("=")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "=" in line and not line.lstrip().startswith("#")
+    )
+    return {name.strip(): value.strip() for name, _, value in pairs}
