@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -144,7 +145,8 @@ async def test_a_catalog_edit_is_live_without_a_failed_request(served: Served) -
     shutil.copy(folder / "catalog/sources/pos.schema.yaml", copied.with_name("till.schema.yaml"))
     copied.write_text(text, encoding="utf-8")
     before = federation.catalog.version
-    for _ in range(2000):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         response = await ask(client, "030/4007919")
         assert response.status_code == 200
         assert "errors" not in response.json()
