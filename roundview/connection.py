@@ -132,7 +132,10 @@ class Connection:
         return self
 
     def __exit__(
-        self, *exception: type[BaseException] | BaseException | TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -140,7 +143,10 @@ class Connection:
         return self
 
     async def __aexit__(
-        self, *exception: type[BaseException] | BaseException | TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.federation.close()
 

@@ -1,1 +1,0 @@
-"""Decides what is true about the sources: schema, mappings, expressions, errors."""

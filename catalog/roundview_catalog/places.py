@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
 
 from phonenumbers.geodata.locale import LOCALE_DATA
 
 _NAME_LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pl", "pt")
-_MORE_COUNTRIES: Final = {
+_MORE_COUNTRIES = {
     "USA": "US", "U.S.A.": "US", "UNITED STATES OF AMERICA": "US", "UK": "GB", "ENGLAND": "GB",
     "GREAT BRITAIN": "GB", "SCOTLAND": "GB", "WALES": "GB", "DEU": "DE", "GER": "DE", "CHE": "CH",
     "AUT": "AT", "FRA": "FR", "ITA": "IT", "ESP": "ES", "GBR": "GB", "NLD": "NL", "POL": "PL",
@@ -19,15 +18,8 @@ _CURRENCY_CODES = (
     "AED AUD BGN BRL CAD CHF CNY CZK DKK EGP EUR GBP HKD HRK HUF IDR ILS INR ISK JPY KRW MAD MXN "
     "MYR NGN NOK NZD PEN PHP PLN QAR RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR"
 )
-_MORE_CURRENCIES: Final = {
-    "€": "EUR",
-    "£": "GBP",
-    "$": "USD",
-    "FR.": "CHF",
-    "SFR": "CHF",
-    "¥": "JPY",
-}
-_LANGUAGE_NAMES: Final = {
+_MORE_CURRENCIES = {"€": "EUR", "£": "GBP", "$": "USD", "FR.": "CHF", "SFR": "CHF", "¥": "JPY"}
+_LANGUAGE_NAMES = {
     "GERMAN": "de", "DEUTSCH": "de", "ENGLISH": "en", "ENGLISCH": "en", "FRENCH": "fr",
     "FRANÇAIS": "fr", "ITALIAN": "it", "ITALIANO": "it", "SPANISH": "es", "ESPAÑOL": "es",
     "DUTCH": "nl", "POLISH": "pl", "TURKISH": "tr", "ARABIC": "ar", "CHINESE": "zh",
@@ -43,8 +35,9 @@ def _countries() -> Mapping[str, str]:
                 name = names.get(name[1:], "")
             if name:
                 table.setdefault(name.upper(), code)
-    codes = {code: code for code in LOCALE_DATA}
-    return MappingProxyType(table | codes | _MORE_COUNTRIES)
+    for code in LOCALE_DATA:
+        table[code] = code
+    return MappingProxyType(table | _MORE_COUNTRIES)
 
 
 def _languages() -> Mapping[str, str]:

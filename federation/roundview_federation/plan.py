@@ -144,12 +144,14 @@ class Answer:
     """What a connector returns for a fragment.
 
     `as_of`: None if live, the file's time for files, the original fetch if cached.
+    `dropped` counts rows that the source sent though they were not asked for.
     """
 
     rows: list[tuple[Any, ...]]
     as_of: datetime | None = None
     is_truncated: bool = False
     calls: int = 1
+    dropped: int = 0
 
 
 # -- results ---------------------------------------------------------------------------------
@@ -358,9 +360,6 @@ class PlannedSection:
     columns: tuple[str, ...]
     order: tuple[tuple[int, bool], ...]
     sources: tuple[str, ...]
-    text: str
-    """the section's tree as SQL: what cursors are bound to"""
-    parameters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,6 @@ class Planner:
         self.connectors = connectors
         self._plans: LRUCache[PlanKey, Plan] = LRUCache(_PLANS)
 
-    def plans(self) -> tuple[Plan, ...]:
-        """Returns the plans that are kept."""
-        return tuple(self._plans.values())
-
     def prepare(
         self,
         question: Question,
@@ -159,8 +155,6 @@ def _section(
         columns=tuple(columns),
         order=tuple((offset + columns.index(name), descending) for name, descending in terms),
         sources=tuple(dict.fromkeys(sources)),
-        text=section.tree.sql(dialect="postgres"),
-        parameters=tuple(sorted({p.name for p in section.tree.find_all(exp.Placeholder)})),
     )
 
 

@@ -38,8 +38,9 @@ async def watch(
 
     `on_change` gets the names of the sources that are new or changed, after the swap.
     """
-    taken = await asyncio.to_thread(_state, federation.root)
-    last = taken
+    # Nothing counts as taken: files may have changed since the catalog was loaded.
+    taken: State = {}
+    last: State = {}
     while True:
         await asyncio.sleep(poll_seconds)
         now = await asyncio.to_thread(_state, federation.root)

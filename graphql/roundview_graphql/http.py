@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import orjson
 from fastapi import APIRouter
@@ -25,12 +25,12 @@ _UTF8 = "; charset=utf-8"
 _BODY_SECONDS = 10.0
 _METHODS = ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
 _DOCUMENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
-_HEADERS: Final = {
+_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Vary": "Accept",
 }
-_PAGE_HEADERS: Final = {
+_PAGE_HEADERS = {
     **_HEADERS,
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }

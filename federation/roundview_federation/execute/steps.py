@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
+from sqlglot import exp
+
 from roundview_catalog.errors import RequestError
 from roundview_federation.execute.cursors import CursorSeal, binding
 from roundview_federation.plan import PlannedSection, Rows
@@ -58,10 +60,8 @@ def paged(
         raise RequestError(
             f"a page has 0 to {LARGEST_PAGE} rows", code="RV105", hint="change `first`"
         )
+    bound = _binding(section, params, policy_shape)
     after = params.get(page.after) if page.after else None
-    bound = b""
-    if after is not None or (rows and page.wants_cursor):
-        bound = _binding(section, params, policy_shape)
     if after is not None:
         rows = _behind(section, rows, seal.open(after, bound))
     shown = rows[:first]
@@ -78,8 +78,10 @@ def _record(row: tuple[Any, ...]) -> tuple[str, str, str]:
 
 
 def _binding(section: PlannedSection, params: Mapping[str, Any], policy_shape: str) -> bytes:
-    values = [repr(params.get(name)) for name in section.parameters]
-    return binding(section.section.entity, section.text, *values, policy_shape)
+    asked = section.section
+    names = sorted(p.name for p in asked.tree.find_all(exp.Placeholder))
+    values = [repr(params.get(name)) for name in names]
+    return binding(asked.entity, asked.tree.sql(dialect="postgres"), *values, policy_shape)
 
 
 def _behind(

@@ -1,1 +1,0 @@
-"""Decides how long and how often a source is asked."""

@@ -7,7 +7,7 @@ filters and masks without a call per field where none is needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from sqlglot import exp
 
@@ -23,8 +23,8 @@ Convert = Callable[[list[tuple[Any, ...]], Any, ArrivalContext], None]
 _PARAMETER = "$parameter"
 _MEMBERSHIP = "$membership"
 _INTEGERS = (Kind.INTEGER, Kind.BIGINT)
-_DEFAULTED: Final = {"currency": "currency", "phone_region": "phone_region"}
-_SOURCE_DEFAULTS: Final = {"business_unit": "business_unit", "region": "region"}
+_DEFAULTED = {"currency": "currency", "phone_region": "phone_region"}
+_SOURCE_DEFAULTS = {"business_unit": "business_unit", "region": "region"}
 
 
 def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arrival]:
@@ -397,7 +397,7 @@ class _Writer:
         return name
 
 
-_LATE: Final = {
+_LATE = {
     "customer_id": "customer_ids[owner]",
     "link_state": "link_states[owner]",
     "source": "origin.source",
