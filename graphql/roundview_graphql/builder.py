@@ -63,11 +63,6 @@ def make_builder(asked: Asked, door: DoorSchema) -> Build:
     return build
 
 
-def builder_text(asked: Asked, door: DoorSchema) -> str:
-    """Returns the generated Python, for tests and for reading."""
-    return _Writer(asked, door, {}).text()
-
-
 class _Writer:
     def __init__(self, asked: Asked, door: DoorSchema, namespace: dict[str, Any]) -> None:
         self._asked = asked

@@ -134,20 +134,27 @@ def write_files(root: Path, rows: World) -> None:
     root.mkdir()
     lines = [json.dumps(dict(zip(PEOPLE, row, strict=True))) for row in rows.people]
     (root / "people.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    buckets: dict[str, list[tuple[Any, ...]]] = {}
-    for row in rows.orders:
-        name = "none" if row[1] is None else f"{row[1] % BUCKETS:03d}"
-        buckets.setdefault(name, []).append(row)
+    text = root / "orders.tmp"
+    text.write_text(
+        "\n".join(json.dumps(dict(zip(ORDERS, row, strict=True))) for row in rows.orders),
+        encoding="utf-8",
+    )
+    buckets = {None if row[1] is None else row[1] % BUCKETS for row in rows.orders}
     with duckdb.connect() as database:
-        for name, orders in buckets.items():
-            folder = root / "orders" / f"bucket={name}"
+        database.execute(
+            "CREATE TABLE t AS SELECT * FROM read_json($file, format = 'newline_delimited',"
+            " columns = {id: 'BIGINT', person_id: 'BIGINT', total: 'DECIMAL(12,2)',"
+            " status: 'VARCHAR'})",
+            {"file": str(text)},
+        )
+        for bucket in buckets:
+            folder = root / "orders" / f"bucket={'none' if bucket is None else f'{bucket:03d}'}"
             folder.mkdir(parents=True)
+            is_in = "person_id IS NULL" if bucket is None else f"person_id % {BUCKETS} = {bucket}"
             database.execute(
-                "CREATE OR REPLACE TABLE t (id BIGINT, person_id BIGINT, total DECIMAL(12,2),"
-                " status VARCHAR)"
+                f"COPY (FROM t WHERE {is_in}) TO '{folder / 'part.parquet'}' (FORMAT parquet)"
             )
-            database.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", orders)
-            database.execute(f"COPY t TO '{folder / 'part.parquet'}' (FORMAT parquet)")
+    text.unlink()
 
 
 FILE_ACCESS: Mapping[str, FileTable] = {

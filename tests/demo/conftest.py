@@ -31,9 +31,11 @@ def truth_rows_of() -> Any:
 
 
 @pytest.fixture(scope="session")
-def truth_rows(made: estate.Estate, truth_rows_of: Any) -> Any:
+def truth_rows(made: estate.Estate, truth_rows_of: Any) -> Iterator[Any]:
     """Returns the expected rows of that estate."""
-    return truth_rows_of(made.directory)
+    rows = truth_rows_of(made.directory)
+    yield rows
+    rows.close()
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,10 @@ class TruthRows:
     """The expected rows of one estate."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self._databases = {
+            name: sqlite3.connect(directory / f"{name}.db") for name in ("crm", "pos", "support")
+        }
+        self._mail = _loaded(directory / "mail")
         truth = json.loads((directory / "truth.json").read_text(encoding="utf-8"))
         self._keys: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for record, person in truth["records"].items():
@@ -62,6 +65,11 @@ class TruthRows:
                 for row in reader(key):
                     result.append({"source": source, "slot": "", **row})
         return result
+
+    def close(self) -> None:
+        """Closes the files."""
+        for connection in (*self._databases.values(), self._mail):
+            connection.close()
 
     # -- CRM ---------------------------------------------------------------------------------
 
@@ -282,16 +290,16 @@ class TruthRows:
 
     def _mail_individual(self, key: str) -> Iterator[Row]:
         for name, language in self._parquet(
-            "SELECT name, attribs ->> 'lang' FROM {subscribers} WHERE id = ?", key
+            "SELECT name, attribs ->> 'lang' FROM subscribers WHERE id = ?", key
         ):
             yield {"source_key": key, "full_name": name or None, "language": language,
                    "lifecycle_stage": "subscriber"}  # fmt: skip
 
     def _mail_contact_point_email(self, key: str) -> Iterator[Row]:
         rows = self._parquet(
-            """SELECT s.email, s.status, (SELECT max(b.created_at)::timestamp FROM {bounces} b
+            """SELECT s.email, s.status, (SELECT max(b.created_at)::timestamp FROM bounces b
                                           WHERE b.subscriber_id = s.id)
-               FROM {subscribers} s WHERE s.id = ?""",
+               FROM subscribers s WHERE s.id = ?""",
             key,
         )
         for email, status, bounced in rows:
@@ -303,21 +311,21 @@ class TruthRows:
 
     def _mail_contact_point_phone(self, key: str) -> Iterator[Row]:
         for (phone,) in self._parquet(
-            "SELECT attribs ->> 'phone' FROM {subscribers} WHERE id = ?", key
+            "SELECT attribs ->> 'phone' FROM subscribers WHERE id = ?", key
         ):
             if phone:
                 yield {"source_key": key, "phone_raw": phone}
 
     def _mail_contact_point_address(self, key: str) -> Iterator[Row]:
         for (city,) in self._parquet(
-            "SELECT attribs ->> 'city' FROM {subscribers} WHERE id = ?", key
+            "SELECT attribs ->> 'city' FROM subscribers WHERE id = ?", key
         ):
             if city:
                 yield {"source_key": key, "city": city, "type": "other"}
 
     def _mail_consent(self, key: str) -> Iterator[Row]:
         for status, at in self._parquet(
-            "SELECT status, updated_at::timestamp FROM {subscribers} WHERE id = ?", key
+            "SELECT status, updated_at::timestamp FROM subscribers WHERE id = ?", key
         ):
             yield {
                 "source_key": key, "scope": "channel", "channel": "email", "topic": None,
@@ -326,7 +334,7 @@ class TruthRows:
             }  # fmt: skip
         for number, name, status, optin, at in self._parquet(
             """SELECT l.id, l.name, m.status, l.optin, m.updated_at::timestamp
-               FROM {subscriber_lists} m JOIN {lists} l ON l.id = m.list_id
+               FROM subscriber_lists m JOIN lists l ON l.id = m.list_id
                WHERE m.subscriber_id = ?""",
             key,
         ):
@@ -341,15 +349,15 @@ class TruthRows:
     def _mail_engagement(self, key: str) -> Iterator[Row]:
         for kind, number, campaign, name, at, url in self._parquet(
             """SELECT 'open', v.id, c.id, c.name, v.created_at::timestamp, NULL
-               FROM {campaign_views} v JOIN {campaigns} c ON c.id = v.campaign_id
+               FROM campaign_views v JOIN campaigns c ON c.id = v.campaign_id
                WHERE v.subscriber_id = $1
                UNION ALL
                SELECT 'click', k.id, c.id, c.name, k.created_at::timestamp, u.url
-               FROM {link_clicks} k JOIN {campaigns} c ON c.id = k.campaign_id
-               JOIN {links} u ON u.id = k.link_id WHERE k.subscriber_id = $1
+               FROM link_clicks k JOIN campaigns c ON c.id = k.campaign_id
+               JOIN links u ON u.id = k.link_id WHERE k.subscriber_id = $1
                UNION ALL
                SELECT 'bounce', b.id, c.id, c.name, b.created_at::timestamp, NULL
-               FROM {bounces} b JOIN {campaigns} c ON c.id = b.campaign_id
+               FROM bounces b JOIN campaigns c ON c.id = b.campaign_id
                WHERE b.subscriber_id = $1""",
             key,
         ):
@@ -360,7 +368,7 @@ class TruthRows:
             }  # fmt: skip
         for number, name, at in self._parquet(
             """SELECT l.id, l.name, m.updated_at::timestamp
-               FROM {subscriber_lists} m JOIN {lists} l ON l.id = m.list_id
+               FROM subscriber_lists m JOIN lists l ON l.id = m.list_id
                WHERE m.subscriber_id = ? AND m.status = 'unsubscribed'""",
             key,
         ):
@@ -434,28 +442,23 @@ class TruthRows:
     # -- reading -----------------------------------------------------------------------------
 
     def _sqlite(self, source: str, sql: str, key: Any) -> Iterator[Any]:
-        connection = sqlite3.connect(self._directory / f"{source}.db")
-        try:
-            return iter(connection.execute(sql, (int(key),)).fetchall())
-        finally:
-            connection.close()
+        return iter(self._databases[source].execute(sql, (int(key),)).fetchall())
 
     def _parquet(self, sql: str, key: str) -> list[tuple[Any, ...]]:
-        root = self._directory / "mail"
-        names = {
-            path.stem if path.is_file() else path.name: (
-                f"read_parquet('{path}')"
-                if path.is_file()
-                else f"read_parquet('{path}/*/*.parquet', hive_partitioning = false)"
-            )
-            for path in root.iterdir()
-        }
-        connection = duckdb.connect()
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(sql.format(**names), [int(key)]).fetchall()
-        finally:
-            connection.close()
+        return self._mail.execute(sql, [int(key)]).fetchall()
+
+
+def _loaded(root: Path) -> duckdb.DuckDBPyConnection:
+    """Returns all files of the mail tool as tables in memory."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for path in root.iterdir():
+        files = f"{path}/*/*.parquet" if path.is_dir() else str(path)
+        connection.execute(
+            f"CREATE TABLE {path.stem} AS "
+            f"SELECT * FROM read_parquet('{files}', hive_partitioning = false)"
+        )
+    return connection
 
 
 def _number(key: str) -> int:

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import cache
 
 
 class Fault(StrEnum):
@@ -61,7 +62,7 @@ class Fault(StrEnum):
     HUGE = "huge body"
     """A body without end."""
     BOMB = "gzip bomb"
-    """A small body that unfolds to a gigabyte."""
+    """A small body that unfolds to four times what is allowed."""
 
 
 WIRE_FAULTS = (
@@ -233,6 +234,7 @@ class FaultProxy:
 @contextmanager
 def fault_proxy(upstream: tuple[str, int] | None = None) -> Iterator[FaultProxy]:
     """Runs a proxy in a thread of its own, so that a blocked event loop cannot hide a fault."""
+    _bomb()
     proxy = FaultProxy(upstream)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -279,6 +281,6 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+@cache
 def _bomb() -> bytes:
-    # A gigabyte of blanks, packed in parts that gzip allows to stand one after the other.
-    return gzip.compress(b" " * 64_000_000, 6)
+    return gzip.compress(b" " * 32 * 1024 * 1024, 1)

@@ -302,6 +302,23 @@ async def test_a_reload_changes_the_schema_and_fails_nobody(
     assert answer["data"]["customer"] == {"message": {"nodes": []}}
 
 
+async def test_a_catalog_that_graphql_cannot_name_leaves_the_schema_before(
+    memory: Any, make_caller: Any, with_messages: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = make_caller(memory, {})
+    assert (await call(_TEXT))["data"]
+    entities = dict(with_messages.canonical.entities)
+    entities["page_info"] = replace(entities["message"], name="page_info")
+    canonical = replace(with_messages.canonical, entities=entities)
+    before, memory.catalog = memory.catalog, replace(with_messages, canonical=canonical)
+    with caplog.at_level(logging.ERROR):
+        text = (await call.client.get("/graphql/schema")).text
+    assert "PageInfo" in caplog.text
+    assert "type Message " not in text
+    memory.catalog = before
+    assert (await call(_TEXT))["data"]
+
+
 async def test_principals_with_other_rules_have_other_schemas(
     memory: Any, make_caller: Any
 ) -> None:

@@ -200,6 +200,7 @@ def _links(
 ) -> Iterator[tuple[exp.Column, exp.Column]]:
     for one in conjuncts(condition):
         for mine, other in _equalities(one):
-            are_columns = isinstance(mine, exp.Column) and isinstance(other, exp.Column)
-            if are_columns and mine.table in inner and other.table not in inner:
+            if not isinstance(mine, exp.Column) or not isinstance(other, exp.Column):
+                continue
+            if mine.table in inner and other.table not in inner:
                 yield mine, other

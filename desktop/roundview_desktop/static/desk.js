@@ -78,6 +78,7 @@ function showGuess() {
 
 async function searchFor(text, kind) {
   const value = clean(text);
+  find("guess").textContent = "";
   if (!value) {
     say("Type something to search for.");
     find("value").focus();

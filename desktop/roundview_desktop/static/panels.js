@@ -66,11 +66,16 @@ function renderPanel(view, panel, at) {
       h("h2", { id: heading, tabindex: "-1", title: panel.comment }, panel.title),
       h("span", { class: "count" }, isUnknown ? "" : hasMore ? `${total}+` : String(total)),
       at < 6 && h("kbd", { class: "panel-key", "aria-hidden": "true" }, at + 1)),
-    lists.map((list) => lacking(view, list)),
+    lackingOf(view, lists),
     items.length ? h("ul", { class: "rows" }, items.slice(0, SHOWN_AT_FIRST))
       : !isUnknown && h("p", { class: "empty" }, lists.some((list) => !list.complete) ? "None in the systems that answered" : "None"),
     rest.length > 0 && h("details", { class: "more" },
       h("summary", {}, `Show ${rest.length} more`), h("ul", { class: "rows" }, rest)));
+}
+
+function lackingOf(view, lists) {
+  const notes = lists.map((list) => lacking(view, list)).filter(Boolean);
+  return notes.filter((note, at) => notes.findIndex((one) => one.textContent === note.textContent) === at);
 }
 
 // Says which system a list lacks; never by colour alone.

@@ -79,13 +79,13 @@ class SqliteConnector:
         """Returns tables, columns, keys, indexes and estimates from SQLite's own catalog."""
         deadline = Deadline.after(30.0)
         return await self._workers.run(
-            lambda opened, job: read_tables(self._connection(opened, job), self._prefix), deadline
+            lambda opened, job: read_tables(self._connection(opened), self._prefix), deadline
         )
 
     async def prove_read_only(self) -> str:
         """Returns how the file is open; both layers are read back from the connection."""
         return await self._workers.run(
-            lambda opened, job: self._prove(self._connection(opened, job)), Deadline.after(5.0)
+            lambda opened, job: self._prove(self._connection(opened)), Deadline.after(5.0)
         )
 
     def explain(self, call: SqliteCall) -> str:
@@ -101,15 +101,16 @@ class SqliteConnector:
     def _run(
         self, call: SqliteCall, bound: Mapping[str, Any], opened: _Opened, job: Job[_Opened]
     ) -> Answer:
-        connection = self._connection(opened, job)
         while True:
             try:
+                connection = self._connection(opened)
                 return self._fetch(call, bound, connection, job)
             except sqlite3.Error as error:
                 if job.is_over:
                     raise self._failed("did not answer in time", "RV401") from None
-                if _is_undecodable(error) and connection.text_factory is str:
-                    connection.text_factory = _replacing
+                if _is_undecodable(error) and opened.connection is not None:
+                    # Once per connection: its text is then read with replacement characters.
+                    opened.connection.text_factory = _replacing
                 elif _primary(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                     time.sleep(_LOCKED_PAUSE_SECONDS)
                 else:
@@ -146,7 +147,7 @@ class SqliteConnector:
             rows = [(*row[:at], *map(orjson.loads, row[at:])) for row in rows]
         return Answer(rows, is_truncated=is_truncated)
 
-    def _connection(self, opened: _Opened, job: Job[_Opened]) -> sqlite3.Connection:
+    def _connection(self, opened: _Opened) -> sqlite3.Connection:
         try:
             status = os.stat(self._path)
         except OSError:
@@ -157,10 +158,7 @@ class SqliteConnector:
         if opened.connection is not None and opened.file == file:
             return opened.connection
         _disconnect(opened)
-        try:
-            opened.connection = connect_read_only(self._path, self._limits.bytes)
-        except sqlite3.Error as error:
-            raise self._worded(error) from None
+        opened.connection = connect_read_only(self._path, self._limits.bytes)
         opened.file = file
         return opened.connection
 
