@@ -35,10 +35,10 @@ check: $(INSTALLED) ## check format, lint, types, layers, dead code and dependen
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/deptry $(PACKAGES)
-	$(BIN)/python -m cogapp --check README.md
+	$(BIN)/python -m cogapp --check docs/*.md README.md
 
 bench: $(INSTALLED) ## run every benchmark and print its figures
-	@for file in $$(grep -l '__main__' benchmarks/*.py 2>/dev/null); do \
+	@for file in $$(grep -l '__main__' benchmarks/*.py); do \
 	name=$$(basename $$file .py); echo "== $$name"; \
 	$(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
@@ -48,7 +48,8 @@ bench-rivals: $(INSTALLED) ## run the benchmarks of other systems that need thei
 	for file in $$found; do bash $$file || exit 1; done
 
 docs: $(INSTALLED) ## write the generated parts of the docs again and take the screenshots
-	$(BIN)/python -m cogapp -r README.md
+	$(BIN)/python -m cogapp -r docs/*.md README.md
+	@for file in $(wildcard docs/screenshots.py); do $(BIN)/python $$file; done
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

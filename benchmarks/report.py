@@ -1,4 +1,4 @@
-"""Prints figures: a table for people, one JSON line for machines."""
+"""Decides how figures of benchmarks are printed: a table for people, one JSON line for tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number; `holds` is None where there is no target."""
+    """One measured value beside its baseline of the same run and the target it must hold.
+
+    `baseline` and `target` are shown as written; `holds` is None where there is no target.
+    """
 
     name: str
     value: float
@@ -21,11 +24,19 @@ class Figure:
 
 
 def emit(figures: Sequence[Figure], *, as_json: bool) -> None:
-    """Prints the figures of one benchmark."""
+    """Prints figures: one line of JSON, or a table with the machine's load average."""
     if as_json:
         print(json.dumps({"figures": [asdict(figure) for figure in figures]}))
         return
-    print(f"load average {os.getloadavg()[0]:.2f}")
-    for f in figures:
-        verdict = {True: "holds", False: "SHORT", None: ""}[f.holds]
-        print(f"{f.name:44} {f.value:10.3f} {f.unit:6} {f.target:10} {verdict:6} {f.baseline}")
+    rows = [("figure", "value", "baseline", "target", "")]
+    for figure in figures:
+        verdict = {True: "holds", False: "MISSED", None: ""}[figure.holds]
+        shown = f"{figure.value:,.4g} {figure.unit}"
+        rows.append((figure.name, shown, figure.baseline, figure.target, verdict))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    for row in rows:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    print(f"load average {load} on {os.cpu_count()} cores")

@@ -1,19 +1,28 @@
-"""Roundview: a live view of a customer over the systems that already hold the data."""
+"""Decides what users of Roundview import."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from roundview.client import AsyncConnection, Connection, connect, connect_async
+from roundview.view import CustomerView
+from roundview_catalog.errors import (
+    AccessError,
+    CatalogError,
+    IdentityError,
+    RequestError,
+    RoundviewError,
+    SourceError,
+)
 
-if TYPE_CHECKING:
-    from roundview.connection import Connection, CustomerView, connect
-
-__all__ = ["Connection", "CustomerView", "connect"]
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded on first use, so that the command line starts quickly.
-    if name in __all__:
-        from roundview import connection
-
-        return getattr(connection, name)
-    raise AttributeError(name)
+__all__ = [
+    "AccessError",
+    "AsyncConnection",
+    "CatalogError",
+    "Connection",
+    "CustomerView",
+    "IdentityError",
+    "RequestError",
+    "RoundviewError",
+    "SourceError",
+    "connect",
+    "connect_async",
+]

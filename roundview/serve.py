@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -24,8 +25,10 @@ from roundview_graphql.door import Door
 from roundview_graphql.http import graphql_app
 
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
-_NO_STORE: Final = {"cache-control": "no-store"}
+_NO_STORE = {"cache-control": "no-store"}
 _SHUTDOWN_SECONDS = 5
+_BACKLOG = 512
+_LOG = logging.getLogger("roundview.serve")
 
 
 def make_app(federation: Federation) -> FastAPI:
@@ -109,18 +112,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def run(federation: Federation, listener: socket.socket) -> None:
-    """Serves until SIGINT or SIGTERM; running requests get some seconds to end."""
+async def run(
+    federation: Federation, listener: socket.socket, announce: Callable[[], None]
+) -> None:
+    """Serves until SIGINT or SIGTERM; running requests get some seconds to end.
+
+    `announce` is called when connections are accepted.
+    """
     config = uvicorn.Config(
         make_app(federation),
         http="httptools",
         ws="none",
+        backlog=_BACKLOG,
         lifespan="on",
         access_log=False,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
+    # From here on connections wait in the queue instead of being refused.
+    listener.listen(_BACKLOG)
+    announce()
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
@@ -148,9 +160,16 @@ class _Pages:
 
 
 async def _watch(federation: Federation, door: Door) -> None:
-    async def link(_: frozenset[str]) -> None:
-        await door.prepare(federation.principal)
-        # Everybody's records: a new source's people are linked with those of the others.
-        await refresh_identity(federation)
+    async def link(changed: frozenset[str]) -> None:
+        try:
+            await door.prepare(federation.principal)
+            await refresh_identity(federation, changed)
+        except Exception as error:  # noqa: BLE001 - the watcher outlives one bad refresh
+            _LOG.warning("identities of a changed source: %s", type(error).__name__)
 
+    # The watcher compares with what it finds when it starts; identities were linked before.
+    before = federation.catalog
+    if await federation.reload():
+        after = federation.catalog.sources
+        await link(frozenset(n for n, s in after.items() if before.sources.get(n) != s))
     await watch(federation, link)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from roundview import connect
-from roundview.connection import Connection
-from roundview.demo.estate import Estate, make
 
 ROOT = Path(__file__).parent.parent
 
@@ -85,17 +81,3 @@ def _not_run(config: pytest.Config) -> dict[str, list[str]]:
     for item in reporter.stats.get("deselected", []):
         missing.setdefault("deselected on the command line", []).append(item.nodeid)
     return missing
-
-
-@pytest.fixture(scope="session")
-def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    """Returns a small finished estate."""
-    return make(tmp_path_factory.mktemp("estate"), people=300)
-
-
-@pytest.fixture(scope="session")
-def roundview(estate: Estate) -> Iterator[Connection]:
-    """Returns the estate's catalog, opened, with identity refreshed."""
-    with connect(estate.catalog, env=estate.env) as connection:
-        connection.refresh()
-        yield connection

@@ -122,11 +122,17 @@ def _decimal_decoder(scale: int | None) -> Coerce:
             number = value if isinstance(value, Decimal) else Decimal(str(value))
             if not number.is_finite():
                 raise ValueError("not a finite number")
-            return number if exponent is None else number.quantize(exponent, ROUND_HALF_UP)
+            return number if exponent is None else _rounded(number, exponent)
         except InvalidOperation:
             raise ValueError("not a decimal") from None
 
     return decode
+
+
+def _rounded(number: Decimal, exponent: Decimal) -> Decimal:
+    rounded = number.quantize(exponent, ROUND_HALF_UP)
+    # PostgreSQL's numeric knows no negative zero.
+    return rounded if rounded else rounded.copy_abs()
 
 
 def _boolean(value: Any) -> bool | None:
@@ -232,7 +238,7 @@ def _decimal_converter(scale: int) -> Coerce:
             return None
         try:
             number = value if isinstance(value, Decimal) else Decimal(str(value))
-            return number.quantize(exponent, ROUND_HALF_UP)
+            return _rounded(number, exponent)
         except InvalidOperation:
             raise ValueError("not a decimal") from None
 

@@ -1,19 +1,21 @@
-"""Reads one YAML file into plain values that remember where each character stood.
+"""Decides how a catalog file's text becomes plain values that remember where they stood.
 
-Only YAML 1.2 core types without anchors, aliases and tags; a key twice is an error.
+YAML 1.2 core types without anchors, aliases, tags and merge keys; a key twice is an error.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
@@ -22,17 +24,19 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from roundview_catalog import scalars
 from roundview_catalog.errors import Position
 from roundview_catalog.report import Report
 
 LARGEST = 1024 * 1024
 DEEPEST = 32
 
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
-_TIGHT_COMMENT = re.compile(r"[ \t]+#[^ \t\r\n#]")
-_WORDS: Final = {"null": None, "~": None, "": None, "true": True, "false": False}
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,39})")
+_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?")
+_FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_FORBIDDEN_VALUE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_TIGHT_COMMENT = re.compile(r" +#(?! )")
+_WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 Path = Sequence[str | int]
 
@@ -41,9 +45,11 @@ Path = Sequence[str | int]
 class _Node:
     start: int
     end: int
-    style: str | None = None
+    style: str | None = None  # map | seq | one of ' " | > | None for plain
     value: Any = None
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    is_flow: bool = False
+    pending: str | None = None
+    keys: dict[str, int] = field(default_factory=dict)
     children: dict[str | int, _Node] = field(default_factory=dict)
 
 
@@ -62,19 +68,24 @@ class Document:
 
         `offset` counts characters of a text value; it is mapped back through quotes, folding
         and block scalars.
+
+        >>> document.position(("entities", "individual", "where"), 4)
         """
         node, found = self._node(path)
-        if not found or offset == 0 or not isinstance(node.value, str):
-            return self._at(self._content(node) if found else node.start)
-        return self._at(self._source_index(node, offset))
+        if not found or node.style in ("map", "seq") or not isinstance(node.value, str):
+            return self._at(node.start)
+        indexes = scalars.places(self._text, node.start, node.end, node.style, node.value)
+        if offset < len(indexes):
+            return self._at(indexes[max(0, offset)])
+        return self._at(indexes[-1] + 1 if indexes else node.start)
 
     def key_position(self, path: Path) -> Position:
         """Returns where the last key of `path` stands."""
         if not path:
             return self._at(self._root.start)
-        parent, _ = self._node(path[:-1])
-        place = parent.keys.get(str(path[-1]))
-        return self._at(place[0]) if place else self.position(path)
+        parent, found = self._node(path[:-1])
+        place = parent.keys.get(str(path[-1])) if found else None
+        return self._at(place) if place is not None else self.position(path)
 
     def _node(self, path: Path) -> tuple[_Node, bool]:
         node = self._root
@@ -85,185 +96,165 @@ class Document:
             node = child
         return node, True
 
-    def _content(self, node: _Node) -> int:
-        """Returns where a scalar's own characters begin."""
-        if isinstance(node.value, str) and node.value and node.style in ("|", ">"):
-            return self._source_index(node, 0)
-        if node.style in ("'", '"'):
-            return node.start + 1
-        return node.start
-
-    def _source_index(self, node: _Node, offset: int) -> int:
-        """Aligns a text value with its source: folding only ever changes white space."""
-        at = node.start
-        if node.style in ("|", ">"):
-            at = self._text.index("\n", at)
-        elif node.style in ("'", '"'):
-            at += 1
-        for index, character in enumerate(node.value):
-            if character.isspace():
-                if index == offset:
-                    return at
-                if index and node.value[index - 1].isspace():
-                    continue
-                while at < node.end and not self._text[at].isspace():
-                    at += 1
-                while at < node.end and self._text[at].isspace():
-                    at += 1
-                continue
-            while at < node.end and self._text[at] != character:
-                at += 1
-            if index >= offset:
-                return at
-            at += 1
-        return min(at, node.end)
-
     def _at(self, index: int) -> Position:
-        low, high = 0, len(self._lines)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._lines[middle] <= index:
-                low = middle
-            else:
-                high = middle
-        return Position(self.file, low + 1, index - self._lines[low] + 1)
+        return _place(self.file, self._lines, index)
 
 
 def read(text: str, file: str, report: Report) -> Document | None:
     """Reads a file's text; None if anything about its YAML is wrong (see the report)."""
-    start = Position(file, 1, 1)
-    if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
-        report.add(start, "RV204", f"the file has more than {LARGEST} bytes")
+    text = text.replace("\r\n", "\n")
+    reader = _Reader(text, file, report)
+    if len(text) > LARGEST or len(text.encode("utf-8", "surrogatepass")) > LARGEST:
+        reader.refuse(0, "RV204", "the file has more than 1 MiB", "split it")
         return None
-    lines = _line_starts(text)
-
-    def place(index: int) -> Position:
-        line = sum(1 for begin in lines if begin <= index)
-        return Position(file, line, index - lines[line - 1] + 1)
-
-    control = _CONTROL.search(text)
-    if control:
-        report.add(place(control.start()), "RV201", "a control character", "remove it")
-        return None
-    tab = re.search(r"^ *\t", text, re.MULTILINE)
-    if tab:
-        report.add(place(tab.end() - 1), "RV201", "a tab", "indent with blanks")
-        return None
-    if _deepest(text) > DEEPEST:
-        report.add(start, "RV204", f"nested deeper than {DEEPEST}")
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden:
+        is_tab = forbidden.group() == "\t"
+        reader.refuse(
+            forbidden.start(),
+            "RV201",
+            "a tab" if is_tab else "a control character",
+            "indent with blanks; in double quotes write \\t" if is_tab else "remove it",
+        )
         return None
     before = len(report.problems)
-    try:
-        root = _compose(text, file, report, place)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = place(mark.index) if mark is not None else start
-        report.add(at, "RV201", f"not YAML: {error.problem or 'cannot be read'}")
+    root = reader.root()
+    if len(report.problems) > before:
         return None
-    except (YAMLError, RecursionError, ValueError):
-        report.add(start, "RV201", "not YAML")
-        return None
-    if len(report.problems) > before or root is None:
-        if root is None and len(report.problems) == before:
-            report.add(start, "RV201", "the file is empty")
+    if root is None:
+        reader.refuse(0, "RV201", "the file is empty")
         return None
     return Document(file, text, root)
 
 
-def _compose(  # noqa: C901 - one case per event
-    text: str, file: str, report: Report, place: Any
-) -> _Node | None:
-    root: _Node | None = None
-    stack: list[tuple[_Node, bool, list[Any]]] = []  # node, is flow mapping, pending key
-    documents = 0
+class _Reader:
+    """Turns parser events into nodes, so that nothing is composed that could expand."""
 
-    def attach(node: _Node) -> None:
-        nonlocal root
-        if not stack:
-            root = node
-            return
-        parent, _, pending = stack[-1]
-        if pending is not None and len(pending) == 1:
-            key = pending.pop()
-            parent.children[key] = node
-        elif pending is not None and parent.style == "map":
-            report.add(place(node.start), "RV201", "a key must be plain text")
-            pending.append("")
-        else:
-            parent.children[len(parent.children)] = node
+    def __init__(self, text: str, file: str, report: Report) -> None:
+        self.text = text
+        self.file = file
+        self.report = report
+        self.lines = _line_starts(text)
+        self.stack: list[_Node] = []
+        self.top: _Node | None = None
 
-    for event in YAML(typ="safe", pure=True).parse(text):
-        if isinstance(event, DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                report.add(place(event.start_mark.index), "RV201", "more than one document")
-                return None
+    def refuse(self, index: int, code: str, message: str, hint: str = "") -> None:
+        self.report.add(_place(self.file, self.lines, index), code, message, hint)
+
+    def root(self) -> _Node | None:
+        documents = 0
+        try:
+            for event in YAML(typ="safe", pure=True).parse(self.text):
+                if isinstance(event, DocumentStartEvent):
+                    documents += 1
+                    if documents > 1:
+                        at = event.start_mark.index
+                        self.refuse(at, "RV201", "more than one document", "one file, one document")
+                        return None
+                    if event.version or event.tags:
+                        self.refuse(0, "RV201", "a directive", "leave lines beginning with % out")
+                        return None
+                elif isinstance(event, DocumentEndEvent):
+                    continue
+                elif not self._take(event):
+                    return None
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            hint = "put SQL after >- on the next line" if mark is not None else ""
+            self.refuse(mark.index if mark else 0, "RV201", f"not YAML: {_reason(error)}", hint)
+        except (YAMLError, RecursionError, ValueError, IndexError):
+            self.refuse(0, "RV201", "not YAML")
+        return self.top
+
+    def _take(self, event: Any) -> bool:
+        """Takes one event; False if reading has no sense any more."""
+        if isinstance(event, MappingEndEvent | SequenceEndEvent):
+            self.stack.pop().end = event.end_mark.index
+            return True
         if isinstance(event, AliasEvent):
-            report.add(place(event.start_mark.index), "RV203", "an alias", "write it out")
-            attach(_Node(event.start_mark.index, event.end_mark.index))
-            continue
-        if isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
-            if event.anchor:
-                report.add(place(event.start_mark.index), "RV203", "an anchor", "write it out")
-            if event.tag and event.tag != "!":
-                report.add(place(event.start_mark.index), "RV203", "a tag", "leave it out")
+            self.refuse(event.start_mark.index, "RV203", "an alias", "write the value out")
+            self._attach(_Node(event.start_mark.index, event.end_mark.index))
+            return True
+        if not isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
+            return True
+        start, end = event.start_mark.index, event.end_mark.index
+        if event.anchor:
+            self.refuse(start, "RV203", "an anchor", "write the value out where it is used")
+        if event.tag:
+            self.refuse(start, "RV203", "a tag", "leave it out")
         if isinstance(event, ScalarEvent):
-            _scalar(event, text, stack, attach, report, place)
-        elif isinstance(event, MappingStartEvent | SequenceStartEvent):
-            is_map = isinstance(event, MappingStartEvent)
-            node = _Node(event.start_mark.index, event.end_mark.index, "map" if is_map else "seq")
-            attach(node)
-            stack.append((node, bool(event.flow_style), []))
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            node = stack.pop()[0]
-            node.end = event.end_mark.index
-    return root
+            self._scalar(event, start, end)
+            return True
+        style = "map" if isinstance(event, MappingStartEvent) else "seq"
+        node = _Node(start, end, style, is_flow=bool(event.flow_style))
+        self._attach(node)
+        self.stack.append(node)
+        if len(self.stack) > DEEPEST:
+            self.refuse(start, "RV204", f"nested deeper than {DEEPEST}")
+            return False
+        return True
 
+    def _scalar(self, event: Any, start: int, end: int) -> None:
+        style = event.style if event.style in ("'", '"', "|", ">") else None
+        text: str = event.value
+        if _FORBIDDEN_VALUE.search(text):
+            self.refuse(start, "RV201", "a control character", "remove the escape")
+        parent = self.stack[-1] if self.stack else None
+        if parent is not None and parent.style == "map" and parent.pending is None:
+            if text == "<<" and style is None:
+                self.refuse(start, "RV203", "a merge key", "write the keys out")
+            elif text in parent.keys:
+                self.refuse(start, "RV202", f"the key {_shown(text)} stands twice", "join the two")
+            parent.keys[text] = start
+            parent.pending = text
+            return
+        if style is None and parent is not None and parent.is_flow and not text:
+            self._keyless(parent, start)
+        if style is None and text:
+            tight = _TIGHT_COMMENT.match(self.text, end)
+            if tight:
+                self.refuse(
+                    tight.end() - 1,
+                    "RV208",
+                    "a comment begins here and cuts the value",
+                    "write `# ` for a comment; use -> and ->> or put SQL after >- on the next line",
+                )
+        self._attach(_Node(start, end, style, _resolve(text) if style is None else text))
 
-def _scalar(
-    event: ScalarEvent, text: str, stack: Any, attach: Any, report: Report, place: Any
-) -> None:
-    start, end = event.start_mark.index, event.end_mark.index
-    style = event.style if event.style in ("'", '"', "|", ">") else None
-    if stack and stack[-1][0].style == "map" and not stack[-1][2]:
-        node = stack[-1][0]
-        key = event.value
-        if key == "<<":
-            report.add(place(start), "RV203", "a merge key", "write it out")
-        if key in node.keys:
-            report.add(place(start), "RV202", f"key {key} stands twice")
-        node.keys[key] = (start, end)
-        stack[-1][2].append(key)
-        return
-    is_flow_map = stack and stack[-1][1] and stack[-1][0].style == "map"
-    if is_flow_map and style is None and event.value == "" and start == end:
-        key = stack[-1][2][0]
-        report.add(
-            place(stack[-1][0].keys[key][0]),
+    def _keyless(self, parent: _Node, start: int) -> None:
+        """Reports what `{a: coalesce(x, y)}` turns into: a key `y)` without a value."""
+        if parent.style == "map" and parent.pending is not None:
+            start = parent.keys[parent.pending]
+        self.refuse(
+            start,
             "RV207",
             "a comma ends a value inside { }",
             "write the map on several lines or quote the value",
         )
-    if style is None and event.value:
-        tight = _TIGHT_COMMENT.match(text, end)
-        if tight:
-            report.add(
-                place(tight.end() - 2),
-                "RV208",
-                "a comment begins here and cuts the value",
-                "write `# ` for a comment, or put the value after >- on the next line",
-            )
-    value = _resolve(event.value) if style is None else event.value
-    attach(_Node(start, end, style, value))
+
+    def _attach(self, node: _Node) -> None:
+        if not self.stack:
+            self.top = node
+            return
+        parent = self.stack[-1]
+        if parent.style == "seq":
+            parent.children[len(parent.children)] = node
+        elif parent.pending is None:
+            self.refuse(node.start, "RV201", "a key must be plain text")
+            parent.pending = ""
+        else:
+            parent.children[parent.pending] = node
+            parent.pending = None
 
 
 def _resolve(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
-        return int(text) if len(text) <= 40 else text
+        return int(text)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        number = float(text)
+        return number if abs(number) != float("inf") else text
     return text
 
 
@@ -275,19 +266,20 @@ def _plain(node: _Node) -> Any:
     return node.value
 
 
+def _reason(error: MarkedYAMLError) -> str:
+    """Returns the parser's reason in one line that quotes nothing of the file."""
+    reason = (error.problem or "cannot be read").split("\n")[0]
+    return re.sub(r"'[^']*'", "…", reason)[:100]
+
+
+def _shown(key: str) -> str:
+    return key if len(key) <= 40 and key.isprintable() else "here"
+
+
 def _line_starts(text: str) -> list[int]:
     return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
-def _deepest(text: str) -> int:
-    """Bounds the nesting without parsing: brackets, and dashes or indents of one line."""
-    deepest = depth = 0
-    for line in text.splitlines():
-        dashes = len(re.match(r"(?:[ ]*-[ ])*", line + " ").group().replace(" ", ""))  # type: ignore[union-attr]
-        for character in line:
-            if character in "[{":
-                depth += 1
-            elif character in "]}" and depth:
-                depth -= 1
-            deepest = max(deepest, depth + dashes)
-    return deepest
+def _place(file: str, lines: list[int], index: int) -> Position:
+    line = bisect_right(lines, index) - 1
+    return Position(file, line + 1, index - lines[line] + 1)

@@ -140,7 +140,12 @@ class Canonical:
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """One column as the source has it; `normal_form` names the normalizer it already obeys."""
+    """One column as the source has it.
+
+    `normal_form` names the form its values already have (lower, upper or a normalizer);
+    `search` the column of the same table to search instead; `references` the table.column in
+    which every value exists.
+    """
 
     name: str
     type: Type
@@ -149,6 +154,8 @@ class SourceColumn:
     normal_form: str = ""
     time_zone: str = ""
     domain: tuple[str, ...] = ()
+    search: str = ""
+    references: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,18 @@ def same_given(a: str, b: str) -> bool | None:
     )
 
 
+def nickname_roots(name: str) -> tuple[str, ...]:
+    """Returns the names that a given name (a `name_key`) may stand for, itself if none is known.
+
+    >>> nickname_roots("bob"), nickname_roots("ted"), nickname_roots("zoe")
+    (('robert',), ('edward', 'theodore'), ('zoe',))
+    """
+    groups = _NICKNAMES.get(name)
+    if not groups:
+        return (name,)
+    return tuple(_GROUPS[at].split(maxsplit=1)[0] for at in sorted(groups))
+
+
 def soundex(text: str) -> str:
     """Returns the four-character sound of a name (American Soundex, US patent 1,261,167)."""
     letters = [c for c in text.upper() if "A" <= c <= "Z"]

@@ -6,7 +6,6 @@ import hashlib
 import html
 from collections.abc import Awaitable, Callable
 from importlib import resources
-from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -26,19 +25,19 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-_COMMON: Final = {
+_COMMON = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGE: Final = {
+_PAGE = {
     **_COMMON,
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
-_TYPES: Final = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
 def desk_app(get_page_context: Callable[[], PageContext]) -> APIRouter:

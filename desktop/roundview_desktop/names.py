@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
 
 
 @cache
@@ -31,7 +30,7 @@ def label(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_SPELLED: Final = {
+_SPELLED = {
     "id": "ID",
     "sku": "SKU",
     "url": "URL",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -123,7 +123,7 @@ def _is_dated(type_: Type) -> bool:
     return type_.is_time or type_.kind is Kind.DATE
 
 
-_KINDS: Final = {
+_KINDS = {
     "phone": "Phone number",
     "email": "Email address",
     "customer_id": "Customer ID",

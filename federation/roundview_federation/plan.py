@@ -144,12 +144,14 @@ class Answer:
     """What a connector returns for a fragment.
 
     `as_of`: None if live, the file's time for files, the original fetch if cached.
+    `dropped` counts rows that the source sent though they were not asked for.
     """
 
     rows: list[tuple[Any, ...]]
     as_of: datetime | None = None
     is_truncated: bool = False
     calls: int = 1
+    dropped: int = 0
 
 
 # -- results ---------------------------------------------------------------------------------

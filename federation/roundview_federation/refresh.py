@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from roundview_catalog.errors import SourceError
@@ -28,15 +28,17 @@ class Refreshed:
 
 async def refresh_identity(
     federation: Federation,
+    sources: Iterable[str] | None = None,
     progress: Progress | None = None,
 ) -> Refreshed:
-    """Rebuilds the links of all sources from their live key columns.
+    """Rebuilds the links of some sources (default: all) from their live key columns.
 
     A source that cannot be read keeps the links it has. `progress(stage, done, total)` is
     called between steps.
     """
     snapshot = federation.current
-    wanted = sources_with_persons(snapshot.catalog)
+    known = sources_with_persons(snapshot.catalog)
+    wanted = [name for name in known if sources is None or name in set(sources)]
     records: list[Record] = []
     skipped: dict[str, str] = {}
     for at, name in enumerate(wanted):

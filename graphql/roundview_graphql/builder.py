@@ -8,7 +8,7 @@ strings, instants are left to the JSON writer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from roundview_catalog.types import Kind
 from roundview_federation.plan import ROW_HEAD, Result, Rows
@@ -22,7 +22,7 @@ from roundview_graphql.vocabulary import Column
 Build = Callable[[Result], dict[str, Any]]
 
 _HEAD = len(ROW_HEAD)
-_ORIGIN: Final = {
+_ORIGIN = {
     "source": "r[0].source",
     "source_system": "r[0].source_system",
     "source_instance": "r[0].source_instance",
@@ -33,24 +33,24 @@ _ORIGIN: Final = {
     "customer_id": "who.customer_id",
     "link_state": "who.link_state",
 }
-_RECORD: Final = {
+_RECORD = {
     "source": "r[0].source",
     "sourceKey": "r[1]",
     "fetchedAt": "r[0].fetched_at",
     "asOf": "r[0].as_of",
 }
-_SURVIVED: Final = {
+_SURVIVED = {
     "source": "s.source",
     "sourceKey": "s.source_key",
     "rule": "s.rule",
     "asOf": "s.as_of",
 }
-_LOSING: Final = {"value": "as_text(x.value)", "source": "x.source"}
-_PAGE: Final = {
+_LOSING = {"value": "as_text(x.value)", "source": "x.source"}
+_PAGE = {
     "complete": "not missing and not rows.is_truncated",
     "missingSources": "list(missing)",
 }
-_PAGE_INFO: Final = {"hasNextPage": "rows.has_next", "endCursor": "rows.end_cursor"}
+_PAGE_INFO = {"hasNextPage": "rows.has_next", "endCursor": "rows.end_cursor"}
 
 
 def make_builder(asked: Asked, door: DoorSchema) -> Build:
@@ -61,11 +61,6 @@ def make_builder(asked: Asked, door: DoorSchema) -> Build:
     exec(compile(text, "<graphql builder>", "exec"), namespace)  # noqa: S102
     build: Build = namespace["build"]
     return build
-
-
-def builder_text(asked: Asked, door: DoorSchema) -> str:
-    """Returns the generated Python, for tests and for reading."""
-    return _Writer(asked, door, {}).text()
 
 
 class _Writer:

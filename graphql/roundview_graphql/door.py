@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cachetools import LRUCache
 
-from roundview_catalog.errors import CODES, RequestError, RoundviewError
+from roundview_catalog.errors import CODES, CatalogError, RequestError, RoundviewError
 from roundview_catalog.model import Catalog
 from roundview_federation.plan import Question, Result, SourceStatus
 from roundview_federation.request import Decision, Principal, Request
@@ -62,11 +62,6 @@ class Answer:
     body: dict[str, Any]
     status: int = 200
 
-    @property
-    def is_request_error(self) -> bool:
-        """Tells whether nothing was executed, so that there is no `data`."""
-        return "data" not in self.body
-
 
 class Door:
     """Answers GraphQL operations; keeps one schema per catalog version and set of rules.
@@ -104,8 +99,8 @@ class Door:
     async def answer(self, ask: Ask, request: Request) -> Answer:
         """Answers one request; never raises but for cancellation."""
         try:
+            operations = await self._operations(request.principal)
             try:
-                operations = await self._operations(request.principal)
                 return await self._answer(operations, ask, request)
             except RequestError as error:
                 if error.code != "RV102":
@@ -147,15 +142,28 @@ class Door:
         if task is None:
             task = asyncio.ensure_future(self._made(key, catalog, decision))
             self._making[key] = task
-            task.add_done_callback(lambda _: self._making.pop(key, None))
+            task.add_done_callback(lambda done: self._is_made(key, done))
         return task
 
     async def _made(self, key: tuple[str, str], catalog: Catalog, decision: Decision) -> Operations:
-        door = await asyncio.to_thread(make_schema, catalog, decision)
-        operations = Operations(door, self.limits, introspection=self._introspection)
+        try:
+            door = await asyncio.to_thread(make_schema, catalog, decision)
+            operations = Operations(door, self.limits, introspection=self._introspection)
+        except CatalogError as error:
+            latest = self._latest.get(decision.policy_shape)
+            if latest is None:
+                raise
+            # Names that GraphQL cannot have: the schema before keeps serving, as a bad catalog.
+            _LOG.error("the catalog has no GraphQL schema: %s", error.message)
+            operations = latest
         self._schemas[key] = operations
         self._latest[decision.policy_shape] = operations
         return operations
+
+    def _is_made(self, key: tuple[str, str], done: asyncio.Task[Operations]) -> None:
+        self._making.pop(key, None)
+        if not done.cancelled() and done.exception() is not None:
+            _LOG.error("making a schema failed: %s", type(done.exception()).__name__)
 
     async def _answer(self, operations: Operations, ask: Ask, request: Request) -> Answer:
         text, digest = self._text(ask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import orjson
 from fastapi import APIRouter
@@ -25,12 +25,12 @@ _UTF8 = "; charset=utf-8"
 _BODY_SECONDS = 10.0
 _METHODS = ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
 _DOCUMENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
-_HEADERS: Final = {
+_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Vary": "Accept",
 }
-_PAGE_HEADERS: Final = {
+_PAGE_HEADERS = {
     **_HEADERS,
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
@@ -90,7 +90,11 @@ class _Endpoint:
         if http.method not in ("GET", "POST"):
             return _text(405, "send a POST", {"Allow": "GET, POST"})
         try:
-            ask = _from_query(http) if http.method == "GET" else await self._from_body(http)
+            ask = (
+                _from_query(http, self._door.limits)
+                if http.method == "GET"
+                else await self._from_body(http)
+            )
         except RequestError as error:
             status = 415 if error.extensions.get("media") else error.row.http
             error.extensions.pop("media", None)
@@ -153,7 +157,7 @@ class _Endpoint:
         return Ask(query or "", document or "", name or None, variables or {})
 
 
-def _from_query(http: HttpRequest) -> Ask:
+def _from_query(http: HttpRequest, limits: Limits) -> Ask:
     params = http.query_params
     document = params.get("documentId", "")
     if not document:
@@ -168,7 +172,7 @@ def _from_query(http: HttpRequest) -> Ask:
             raise RequestError("`variables` is not JSON") from None
         if not isinstance(variables, dict):
             raise RequestError("`variables` is an object")
-        _refuse_large(variables, Limits())
+        _refuse_large(variables, limits)
     return Ask("", document, params.get("operationName") or None, variables)
 
 

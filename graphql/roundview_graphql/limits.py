@@ -55,8 +55,12 @@ class _Size:
 
 _NESTING = 64
 _SATURATED = 1_000_000
+# Each string alternative matches whatever follows its opening quotes, or the scan would begin
+# again at every further quote and take quadratic time.
 _PARTS = re.compile(
-    r'"""(?:\\"""|[^"]|"(?!""))*+(?:"""|\Z)|"(?:\\.|[^"\\\n])*+(?:"|\n|\Z)|#[^\n]*+|([\[{(])|([\]})])',
+    r'"""(?:\\"""|[^"]|"(?!""))*+(?:"""|\Z)'
+    r'|"(?:\\[\s\S]|[^"\\\n])*+(?:"|\n|\\?\Z)'
+    r"|#[^\n]*+|([\[{(])|([\]})])"
 )
 
 

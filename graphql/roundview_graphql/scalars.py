@@ -44,13 +44,6 @@ DESCRIPTIONS: Mapping[str, str] = {
 }
 
 
-def serialized(kind: Kind, value: Any) -> Any:
-    """Returns what an answer holds for a canonical value; instants are left to the writer."""
-    if value is not None and kind in (Kind.DECIMAL, Kind.BIGINT):
-        return str(value)
-    return value
-
-
 def as_text(value: Any) -> str | None:
     """Returns a value of any kind as text, as a losing value is shown.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import GraphQLEnumType, GraphQLScalarType, GraphQLSchema, build_schema
 
@@ -19,9 +19,9 @@ class DoorSchema:
 
     catalog_version: str
     policy_shape: str
-    text: str
-    schema: GraphQLSchema
-    words: Vocabulary
+    text: str = field(repr=False)
+    schema: GraphQLSchema = field(repr=False)
+    words: Vocabulary = field(repr=False)
 
 
 def make_schema(catalog: Catalog, decision: Decision) -> DoorSchema:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
-from typing import Any, Final, NewType, Optional
+from typing import Any, NewType, Optional
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
@@ -27,8 +27,8 @@ LARGEST_FIRST = 200
 _EQUAL = ("eq", "in")
 _COMPARED = ("gt", "ge", "lt", "le")
 _UNORDERED = frozenset({"Boolean"})
-_PYTHON: Final = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool"}
-_COMMENTS: Final = {
+_PYTHON = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool"}
+_COMMENTS = {
     "eq": "Equals the value.",
     "in": "Equals one of the values.",
     "gt": "Lies above the value.",

@@ -74,7 +74,6 @@ class Vocabulary:
     customer: Mapping[str, Column]
     relations: Mapping[str, str]
     entities: Mapping[str, EntityWords]
-    by_type: Mapping[str, EntityWords]
     identifiers: Mapping[str, str]
     enums: Mapping[str, Mapping[str, str]]
 
@@ -116,7 +115,6 @@ def vocabulary(catalog: Catalog, decision: Decision) -> Vocabulary:
         customer=customer,
         relations=relations,
         entities=entities,
-        by_type={words.name: words for words in entities.values()},
         identifiers=identifiers,
         enums=enums,
     )

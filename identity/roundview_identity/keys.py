@@ -9,6 +9,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from roundview_catalog.errors import IdentityError
+
 SHORTEST = 32
 
 
@@ -17,7 +19,11 @@ class Keys:
 
     def __init__(self, root: bytes) -> None:
         if len(root) < SHORTEST:
-            raise ValueError(f"the root secret needs at least {SHORTEST} bytes")
+            raise IdentityError(
+                f"the root secret has fewer than {SHORTEST} bytes",
+                code="RV602",
+                hint="restore the file, or remove it and the identity store to begin anew",
+            )
         self._root = root
 
     @classmethod

@@ -1,149 +1,263 @@
 """Decides which records are one person: guarded identifiers, no chain of doubt.
 
-An identifier links the records that share it only if no two of them conflict in given name
-or birth date; a conflict makes the identifier shared, and shared ones never link alone.
+Two records link through an identifier if nothing speaks against it: neither their own names
+and birth dates, nor a third record of the identifier that one of them cannot be. What cannot
+be told is kept apart and counted, never guessed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from roundview_catalog.names import same_given
-from roundview_identity.records import Record
-from roundview_identity.rules import Rules
+from roundview_identity.guards import BIRTH_AGREES, DIFFERS, GIVEN_AGREES, compare, is_named
 
-RecordId = tuple[str, str]
-IdentifierKey = tuple[str, str]
+OK, SHARED, BLOCKED = "ok", "shared", "blocked"
+"""What an identifier is: of one person, of several, or of nobody in particular."""
+
+NAMELESS, HALF, NORMAL, STRONG, DECIDED = range(5)
+"""How well two records are tied: neither has a name; only the second has; their names agree;
+also their birth dates, or the identifier is a unique one; a person said so."""
+
+_LARGEST = 100
+"""Records that one customer can have without a person's decision."""
+
+Member = tuple[int, bytes]
+Edge = tuple[int, int, int]
 
 
-class State(StrEnum):
-    """What an identifier turned out to be."""
+@dataclass(frozen=True, slots=True)
+class GroupRule:
+    """How identifiers of one kind link: usage unique, personal or shared."""
 
-    OK = "ok"
-    SHARED = "shared"
-    BLOCKED = "blocked"
+    usage: str
+    max_records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the records of one identifier make of it: its state and the links it gives."""
+
+    state: str
+    edges: tuple[Edge, ...] = ()
+
+
+_ALONE = Judged(OK)
+_BLOCKED = Judged(BLOCKED)
+_SHARED = Judged(SHARED)
+
+
+def judge(rule: GroupRule, members: Sequence[Member], decided: str = "") -> Judged:
+    """Judges one identifier by the (record, guard) pairs that carry it.
+
+    `decided` is the state that a person gave it. An identifier is shared if two of its records
+    conflict; two records of a shared one still link if both are named alike and conflict with
+    the same others. The result does not depend on the order of the members.
+    """
+    count = len(members)
+    if decided == BLOCKED or count > rule.max_records:
+        return _BLOCKED
+    if rule.usage == SHARED or decided == SHARED:
+        return _SHARED
+    if count == 1:
+        return _ALONE
+    if count == 2:
+        verdict = compare(members[0][1], members[1][1])
+        if verdict & DIFFERS:
+            return _SHARED
+        return Judged(OK, tuple(_edge(rule, members[0], members[1], verdict)))
+    return _judge_many(rule, members)
+
+
+def _judge_many(rule: GroupRule, members: Sequence[Member]) -> Judged:
+    conflicts = [0] * len(members)
+    verdicts: dict[tuple[int, int], int] = {}
+    for i, (_, mine) in enumerate(members):
+        for j in range(i):
+            verdict = verdicts[i, j] = compare(mine, members[j][1])
+            if verdict & DIFFERS:
+                conflicts[i] |= 1 << j
+                conflicts[j] |= 1 << i
+    is_shared = any(conflicts)
+    edges = tuple(
+        edge
+        for (i, j), verdict in verdicts.items()
+        # Equal conflicts: a John without birth date is neither John senior nor John junior.
+        if not verdict & DIFFERS
+        and conflicts[i] == conflicts[j]
+        and (not is_shared or verdict & GIVEN_AGREES or rule.usage == "unique")
+        for edge in _edge(rule, members[j], members[i], verdict)
+    )
+    return Judged(SHARED if is_shared else OK, edges)
+
+
+def _edge(rule: GroupRule, a: Member, b: Member, verdict: int) -> Iterator[Edge]:
+    if rule.usage == "unique" or (verdict & BIRTH_AGREES and verdict & GIVEN_AGREES):
+        yield a[0], b[0], STRONG
+    elif verdict & GIVEN_AGREES:
+        yield a[0], b[0], NORMAL
+    else:
+        mine, theirs = is_named(a[1]), is_named(b[1])
+        if not (mine or theirs):
+            yield a[0], b[0], NAMELESS
+        elif mine != theirs:
+            yield (b[0], a[0], HALF) if mine else (a[0], b[0], HALF)
+        # Two names in two scripts: nothing speaks against it, but nothing for it either.
 
 
 @dataclass(slots=True)
-class Links:
-    """Clusters of records and the state of every identifier."""
+class Forest:
+    """Disjoint sets of records; the smallest record of a set represents it."""
 
-    clusters: list[tuple[RecordId, ...]]
-    states: Mapping[IdentifierKey, State]
-    held: int = 0
+    parent: dict[int, int] = field(default_factory=dict)
 
-
-@dataclass(slots=True)
-class _Forest:
-    parent: dict[RecordId, RecordId] = field(default_factory=dict)
-    members: dict[RecordId, list[Record]] = field(default_factory=dict)
-
-    def add(self, record: Record) -> None:
-        self.parent[record.id] = record.id
-        self.members[record.id] = [record]
-
-    def root(self, record: RecordId) -> RecordId:
-        while self.parent[record] != record:
-            self.parent[record] = self.parent[self.parent[record]]
-            record = self.parent[record]
+    def root(self, record: int) -> int:
+        """Returns the representative of a record's set."""
+        parent = self.parent
+        above = parent.setdefault(record, record)
+        while above != record:
+            parent[record] = parent[above]
+            record, above = above, parent[above]
         return record
 
-    def join(self, a: RecordId, b: RecordId) -> None:
-        low, high = sorted((self.root(a), self.root(b)))
-        if low != high:
-            self.parent[high] = low
-            self.members[low] += self.members.pop(high)
+    def join(self, a: int, b: int) -> None:
+        """Makes one set of two."""
+        a, b = self.root(a), self.root(b)
+        if a < b:
+            self.parent[b] = a
+        elif b < a:
+            self.parent[a] = b
 
 
-def link(
-    records: Iterable[Record],
-    rules: Rules,
-    *,
-    must: Sequence[tuple[RecordId, RecordId]] = (),
-    cannot: Sequence[tuple[RecordId, RecordId]] = (),
-) -> Links:
-    """Returns the clusters of all records; the order of the input does not matter.
+@dataclass(slots=True)
+class Clusters:
+    """Which records are together: record -> representative, for records that have a link.
 
-    `must` and `cannot` are decisions of people: they hold before and above every rule.
+    `held` counts the links that were not followed because a person has to decide.
     """
-    known = {record.id: record for record in sorted(records, key=lambda r: r.id)}
-    forest = _Forest()
-    groups: dict[IdentifierKey, list[Record]] = defaultdict(list)
-    for record in known.values():
-        forest.add(record)
-        for identifier in dict.fromkeys(record.identifiers):
-            groups[identifier].append(record)
-    for a, b in must:
-        if a in known and b in known:
-            forest.join(a, b)
-    vetoes = {frozenset(pair) for pair in cannot}
-    states: dict[IdentifierKey, State] = {}
+
+    forest: Forest
+    held: int = 0
+
+    def root(self, record: int) -> int:
+        """Returns the representative of the record's cluster."""
+        return self.forest.root(record) if record in self.forest.parent else record
+
+
+def cluster(
+    edges: Iterable[Edge],
+    *,
+    uniques: Callable[[Mapping[int, int]], Iterable[tuple[int, int, bytes]]],
+    order: Callable[[Sequence[int]], Mapping[int, int]],
+    must: Sequence[tuple[int, int]] = (),
+    cannot: Sequence[tuple[int, int]] = (),
+) -> Clusters:
+    """Joins records along links; no input order matters.
+
+    `must` and `cannot` are decisions of people and hold above every rule. Records without a
+    name follow last, and only to one place. Where a set would hold two different values of one
+    unique kind of one source, a pair that must not be one, or too many records, its links are
+    followed one by one, the best first, as long as that does not happen; a strong link is
+    reason enough for two unique values. `uniques` gives (record, kind and source, hash) for the
+    records asked for; `order` ranks records by their names, to break ties.
+    """
+    firm = [(a, b, DECIDED) for a, b in must]
+    nameless: list[Edge] = []
+    for edge in edges:
+        (firm if edge[2] >= NORMAL else nameless).append(edge)
+    forest = Forest()
+    for a, b, _ in firm:
+        forest.join(a, b)
+    followed, held = _nameless_links(forest, nameless)
+    for a, b, _ in followed:
+        forest.join(a, b)
+    doubtful = _doubtful(forest, uniques, cannot)
+    if doubtful:
+        held += _join_carefully(forest, firm + followed, doubtful, uniques, order, cannot)
+    return Clusters(forest, held)
+
+
+def _nameless_links(forest: Forest, edges: Sequence[Edge]) -> tuple[list[Edge], int]:
+    """Returns the links of nameless records that lead to one place, and how many do not."""
+    islands = Forest()
+    for a, b, strength in edges:
+        islands.root(a)
+        if strength == NAMELESS:
+            islands.join(a, b)
+    places: dict[int, set[int]] = defaultdict(set)
+    for record in list(islands.parent):
+        if record in forest.parent:
+            places[islands.root(record)].add(forest.root(record))
+    for a, b, strength in edges:
+        if strength == HALF:
+            places[islands.root(a)].add(forest.root(b) if b in forest.parent else b)
+    torn = {island for island, found in places.items() if len(found) > 1}
+    return [edge for edge in edges if islands.root(edge[0]) not in torn], len(torn)
+
+
+def _doubtful(
+    forest: Forest,
+    uniques: Callable[[Mapping[int, int]], Iterable[tuple[int, int, bytes]]],
+    cannot: Sequence[tuple[int, int]],
+) -> set[int]:
+    """Returns the representatives of sets that hold what must not be together."""
+    sizes: dict[int, int] = defaultdict(int)
+    for record in forest.parent:
+        sizes[forest.root(record)] += 1
+    doubtful = {root for root, size in sizes.items() if size > _LARGEST}
+    values: dict[tuple[int, int], bytes] = {}
+    for record, kind, value in uniques(forest.parent):
+        root = forest.root(record)
+        if values.setdefault((root, kind), value) != value:
+            doubtful.add(root)
+    for a, b in cannot:
+        if a in forest.parent and b in forest.parent and forest.root(a) == forest.root(b):
+            doubtful.add(forest.root(a))
+    return doubtful
+
+
+def _join_carefully(
+    forest: Forest,
+    edges: Sequence[Edge],
+    doubtful: set[int],
+    uniques: Callable[[Mapping[int, int]], Iterable[tuple[int, int, bytes]]],
+    order: Callable[[Sequence[int]], Mapping[int, int]],
+    cannot: Sequence[tuple[int, int]],
+) -> int:
+    records = [record for record in forest.parent if forest.root(record) in doubtful]
+    inside = set(records)
+    own = [edge for edge in edges if edge[0] in inside]
+    rank = order(records)
+    values: dict[int, dict[int, set[bytes]]] = {record: {} for record in records}
+    for record, kind, value in uniques(dict.fromkeys(records, 0)):
+        values[record].setdefault(kind, set()).add(value)
+    members = {record: {record} for record in records}
+    apart: dict[int, set[int]] = defaultdict(set)
+    for a, b in cannot:
+        apart[a].add(b)
+        apart[b].add(a)
+    for record in records:
+        forest.parent[record] = record
     held = 0
-    order = {"unique": 0, "personal": 1, "shared": 2}
-    for identifier in sorted(groups, key=lambda i: (order[rules.kinds[i[0]].usage], i)):
-        group = groups[identifier]
-        state = judge(identifier, group, rules)
-        states[identifier] = state
-        if state is not State.OK:
+    best = sorted(own, key=lambda e: (-e[2], *sorted((rank[e[0]], rank[e[1]]))))
+    for a, b, strength in best:
+        low, high = sorted((forest.root(a), forest.root(b)))
+        if low == high:
             continue
-        first = group[0]
-        for other in group[1:]:
-            if _may_join(forest, first, other, vetoes, rules):
-                forest.join(first.id, other.id)
-            else:
-                held += 1
-    clusters = sorted(
-        tuple(sorted(record.id for record in members)) for members in forest.members.values()
-    )
-    return Links(clusters, states, held)
+        if (
+            any(apart[one] & members[low] for one in members[high] if one in apart)
+            or (strength < DECIDED and len(members[low]) + len(members[high]) > _LARGEST)
+            or (strength < STRONG and _two_values(values[low], values[high]))
+        ):
+            held += 1
+            continue
+        forest.parent[high] = low
+        members[low] |= members.pop(high)
+        for kind, found in values.pop(high).items():
+            values[low].setdefault(kind, set()).update(found)
+    return held
 
 
-def judge(identifier: IdentifierKey, group: Sequence[Record], rules: Rules) -> State:
-    """Returns what the records that carry an identifier make of it."""
-    kind = rules.kinds[identifier[0]]
-    if rules.is_blocked(*identifier):
-        return State.BLOCKED
-    if kind.usage == "shared" or len(group) > kind.max_records:
-        return State.SHARED
-    for at, a in enumerate(group):
-        for b in group[at + 1 :]:
-            if conflict(a, b):
-                return State.SHARED
-    return State.OK
-
-
-def conflict(a: Record, b: Record) -> str:
-    """Returns what speaks against two records being one person, "" if nothing does."""
-    if a.birth_date and b.birth_date and not _same_day(a.birth_date, b.birth_date):
-        return "birth date"
-    same = same_given(a.given_name, b.given_name)
-    if same is False:
-        swapped = same_given(a.given_name, b.family_name), same_given(a.family_name, b.given_name)
-        if swapped != (True, True):
-            return "given name"
-    return ""
-
-
-def _may_join(
-    forest: _Forest, a: Record, b: Record, vetoes: set[frozenset[RecordId]], rules: Rules
-) -> bool:
-    left, right = forest.root(a.id), forest.root(b.id)
-    if left == right:
-        return True
-    for mine in forest.members[left]:
-        for other in forest.members[right]:
-            if frozenset((mine.id, other.id)) in vetoes or conflict(mine, other):
-                return False
-    return True
-
-
-def _same_day(a: str, b: str) -> bool:
-    if a == b:
-        return True
-    if len(a) != 10 or len(b) != 10:
-        return False
-    swapped = f"{b[:4]}-{b[8:]}-{b[5:7]}"
-    return a == swapped or sum(x != y for x, y in zip(a, b, strict=True)) == 1
+def _two_values(a: Mapping[int, set[bytes]], b: Mapping[int, set[bytes]]) -> bool:
+    return any(kind in b and not found & b[kind] for kind, found in a.items())

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RecordId = tuple[str, str]
+"""(source, source_key)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One person record of one source; identifiers are (kind, normal form)."""
+    """One person record of one source; identifiers are (kind, normal form).
+
+    `source_key` is the individual's, with its branch; `birth_date` an ISO date.
+    """
 
     source: str
     source_key: str
@@ -19,6 +25,6 @@ class Record:
     street: str = ""
 
     @property
-    def id(self) -> tuple[str, str]:
+    def id(self) -> RecordId:
         """Returns (source, source_key)."""
         return self.source, self.source_key

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
-from roundview_identity.linking import Links, RecordId, link
-from roundview_identity.records import Record
+from roundview_identity import staging
+from roundview_identity.assignment import Assignment, carry_over
+from roundview_identity.linking import BLOCKED, SHARED
+from roundview_identity.records import Record, RecordId
+from roundview_identity.relink import Policy, Relinked, relink_all, relink_region
 from roundview_identity.rules import Rules
-from roundview_identity.store import Xref
+from roundview_identity.staging import Progress
+from roundview_identity.store import Xref, numbered
 
-Progress = Callable[[str, int, int | None], None]
+_PROBE_PATIENCE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a refresh did."""
+    """What a refresh did.
+
+    `records` were read, `unchanged` of them were known as they are; `customers` exist now,
+    `new` of them since this run; `merged` and `split` count customers; `held` the links that
+    wait for a person's decision; `shared` and `blocked` the identifiers that link nobody.
+    """
 
     records: int
+    unchanged: int
     customers: int
     new: int
     merged: int
+    split: int
+    held: int
     shared: int
     blocked: int
 
@@ -35,103 +48,153 @@ def refresh(
     actor: str = "refresh",
     progress: Progress | None = None,
 ) -> Summary:
-    """Rebuilds the links of `sources` from all their records.
+    """Replaces the records of `sources` by these and links everything anew.
 
-    Every customer id survives where most of its records stay together; an id that ends is an
-    alias for ever. The result does not depend on the order of the records.
+    Records are streamed; each is kept as hashes only. Those of `sources` that no longer come
+    are deleted, those of other sources stay and take part in linking. Every customer id
+    survives where most of its records stay together; an id that ends is an alias for ever.
+    Readers see the store as it was, then all of the change at once. The order of `records` and
+    what was interrupted before make no difference.
+
+    Raises ValueError for a record of a source that is not among `sources`, IdentityError RV602
+    (retryable) if another refresh is running.
     """
-    known = sorted(records, key=lambda record: record.id)
-    if progress is not None:
-        progress("linking", 0, len(known))
-    links = link(
-        known, rules, must=xref.decisions("must_link"), cannot=xref.decisions("cannot_link")
-    )
-    before = xref.assignments()
-    owners, aliases, born = carry_over(links.clusters, before, xref.new_id)
-    if progress is not None:
-        progress("publishing", 0, len(known))
-    states = {identifier: state.value for identifier, state in links.states.items()}
-    xref.publish(
-        known, owners, replace_sources=sources, states=states, aliases=aliases, actor=actor
-    )
-    return Summary(
-        records=len(known),
-        customers=len(links.clusters),
-        new=born,
-        merged=len(aliases),
-        shared=_count(links, "shared"),
-        blocked=_count(links, "blocked"),
-    )
+    report = progress or _silent
+    started = xref.clock_ms()
+    names = sorted(set(sources))
+    with xref.writing() as connection:
+        source_numbers = numbered(connection, "source", names)
+        kinds = numbered(connection, "kind", [k for k in rules.kinds if rules.is_stored(k)])
+    replaced = {name: source_numbers[name] for name in names}
+    known = staging.marks(connection, names)
+    staging.prepare(connection)
+    try:
+        read = unchanged = 0
+        for same, changed in staging.hashed(records, rules, xref.hasher, known):
+            for source in {one.source for one in same} | {one.source for one in changed}:
+                if source not in replaced:
+                    raise ValueError(f"{source} is not among the sources to refresh")
+            staging.stage(connection, same, changed, replaced, kinds)
+            read, unchanged = read + len(same) + len(changed), unchanged + len(same)
+            report("hashing", read, None)
+        known.clear()
+        with xref.writing() as connection:
+            staging.absorb(connection, list(replaced.values()), now=xref.clock_ms())
+            relinked = relink_all(connection, Policy.read(xref, connection, rules), report)
+            report("publishing", 0, None)
+            assignment = _publish(xref, connection, relinked, actor)
+            staging.finish(connection)
+            states = [state for _, _, state in relinked.states]
+            summary = Summary(
+                records=read,
+                unchanged=unchanged,
+                customers=len(assignment.owner),
+                new=len(assignment.born),
+                merged=len(assignment.merged),
+                split=len(assignment.split),
+                held=relinked.clusters.held,
+                shared=states.count(SHARED),
+                blocked=states.count(BLOCKED),
+            )
+            _note_run(xref, connection, summary, rules, started)
+            xref.note(connection, actor, "refresh", {"sources": names, **asdict(summary)})
+            report("publishing", 1, 1)
+    finally:
+        staging.drop(connection)
+    return summary
 
 
 def remember(
     xref: Xref, records: Sequence[Record], rules: Rules, *, actor: str
 ) -> dict[RecordId, str]:
-    """Adds records that a live probe found, under the same guards; returns their customers.
+    """Adds or replaces records that were read live; returns the customer of each.
 
-    A record joins a known customer through an identifier that is neither shared nor blocked
-    and has one customer; otherwise it becomes a provisional customer of its own.
+    The same rules as in a refresh, applied to the customers that the records can reach: the
+    links are those that a refresh would make. New records are provisional until a refresh sees
+    them. One transaction; unchanged records write nothing.
+
+    Raises IdentityError RV602 (retryable) while a refresh is publishing.
     """
-    owners: dict[RecordId, str] = {}
-    for group in link(records, rules).clusters:
-        found = {owner for rid in group if (owner := xref.owner(*rid)) is not None}
-        for record in records:
-            if record.id in group:
-                for kind, value in record.identifiers:
-                    blocked = rules.is_blocked(kind, value) or xref.state_of(kind, value) != "ok"
-                    if (
-                        not blocked
-                        and len(xref.carriers(kind, value)) < rules.kinds[kind].max_records
-                    ):
-                        found |= set(xref.lookup(kind, value))
-        owner = next(iter(found)) if len(found) == 1 else xref.new_id()
-        owners |= dict.fromkeys(group, owner)
-    xref.publish(
-        records,
-        owners,
-        replace_sources=(),
-        states={},
-        aliases={},
-        actor=actor,
-        is_provisional=True,
+    unique = {record.id: record for record in records}
+    if not unique:
+        return {}
+    chunks = staging.hashed(unique.values(), rules, xref.hasher, _marks_of(xref, unique))
+    changed = [one for _, new in chunks for one in new]
+    if changed:
+        with xref.writing(patience_seconds=_PROBE_PATIENCE_SECONDS) as connection:
+            sources = numbered(connection, "source", [one.source for one in changed])
+            kinds = numbered(connection, "kind", [k for k in rules.kinds if rules.is_stored(k)])
+            touched: list[int] = []
+            hashes: set[bytes] = set()
+            for one in sorted(changed, key=lambda h: (h.source, h.source_key)):
+                number, seen = staging.replace(
+                    connection, one, sources[one.source], kinds, now=xref.clock_ms()
+                )
+                touched.append(number)
+                hashes |= seen
+            policy = Policy.read(xref, connection, rules)
+            relinked = relink_region(connection, policy, touched, frozenset(hashes))
+            assignment = _publish(xref, connection, relinked, actor)
+            body = {"records": len(changed), "new": len(assignment.born)}
+            xref.note(connection, actor, "remember", body)
+    return xref.owners(unique)
+
+
+def _publish(
+    xref: Xref, connection: sqlite3.Connection, relinked: Relinked, actor: str
+) -> Assignment:
+    """Writes states, customers, links and aliases, inside the open transaction."""
+    assignment = carry_over(
+        lambda: ((root, today) for _, root, _, today in relinked.claims()), xref.new_id
     )
-    return owners
+    now = xref.clock_ms()
+    if relinked.judged is None:
+        connection.execute("DELETE FROM identifier_state")
+    else:
+        connection.executemany(
+            "DELETE FROM identifier_state WHERE id_hash = ?", [(h,) for h in relinked.judged]
+        )
+    connection.executemany("INSERT INTO identifier_state VALUES (?, ?, ?)", sorted(relinked.states))
+    connection.executemany(
+        "INSERT INTO customer VALUES (?, 'active', ?)", [(born, now) for born in assignment.born]
+    )
+    owner = assignment.owner
+    moved = [
+        (owner[root], owner[root], record)
+        for record, root, stored, _ in relinked.claims()
+        if owner[root] != stored
+    ]
+    connection.executemany(_MOVE, moved)
+    for old, new in assignment.merged.items():
+        connection.execute("UPDATE alias SET customer_id = ? WHERE customer_id = ?", (new, old))
+        connection.execute("INSERT INTO alias VALUES (?, ?, 'merge', ?)", (old, new, now))
+        connection.execute("UPDATE customer SET status = 'merged' WHERE customer_id = ?", (old,))
+        xref.note(connection, actor, "merge", {"from": old.hex(), "into": new.hex()})
+    for split in assignment.split:
+        xref.note(connection, actor, "split", {"customer": split.hex()})
+    return assignment
 
 
-def carry_over(
-    clusters: Sequence[tuple[RecordId, ...]],
-    before: Mapping[RecordId, str],
-    new_id: Callable[[], str],
-) -> tuple[dict[RecordId, str], dict[str, str], int]:
-    """Returns the customer of each record, ids that end as aliases, and how many are new.
-
-    An id goes to the cluster that holds most of its records, ties to the smallest record; a
-    cluster that several ids claim keeps the oldest.
-    """
-    claims: dict[str, Counter[int]] = defaultdict(Counter)
-    for at, cluster in enumerate(clusters):
-        for record in cluster:
-            if record in before:
-                claims[before[record]][at] += 1
-    winners: dict[int, list[str]] = defaultdict(list)
-    for customer_id in sorted(claims):
-        best = min(claims[customer_id].items(), key=lambda item: (-item[1], item[0]))[0]
-        winners[best].append(customer_id)
-    owners: dict[RecordId, str] = {}
-    aliases: dict[str, str] = {}
-    born = 0
-    for at, cluster in enumerate(clusters):
-        # UUIDv7 sorts by birth, so the smallest id is the oldest.
-        claimed = winners.get(at)
-        if claimed:
-            kept = claimed[0]
-            aliases |= dict.fromkeys(claimed[1:], kept)
-        else:
-            kept = new_id()
-            born += 1
-        owners |= dict.fromkeys(cluster, kept)
-    return owners, aliases, born
+def _note_run(
+    xref: Xref, connection: sqlite3.Connection, summary: Summary, rules: Rules, started: int
+) -> None:
+    connection.execute(
+        "INSERT INTO run (mode, rules, started_at, finished_at, counters)"
+        " VALUES ('full', ?, ?, ?, ?)",
+        (rules.digest, started, xref.clock_ms(), json.dumps(asdict(summary), sort_keys=True)),
+    )
 
 
-def _count(links: Links, state: str) -> int:
-    return sum(one.value == state for one in links.states.values())
+def _marks_of(xref: Xref, records: Iterable[RecordId]) -> dict[RecordId, bytes]:
+    found = ((record, xref.mark_of(*record)) for record in records)
+    return {record: mark for record, mark in found if mark is not None}
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    """Reports nothing."""
+
+
+_MOVE = """
+UPDATE record SET customer_id = ?, first_customer_id = coalesce(first_customer_id, ?)
+WHERE record_no = ?
+"""

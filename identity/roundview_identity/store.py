@@ -2,84 +2,105 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
+from typing import Any, Self
 
 from roundview_catalog.errors import IdentityError
-from roundview_catalog.normalizers import name_key
-from roundview_identity.ids import uuid7
+from roundview_identity import events
+from roundview_identity.hashing import Hasher
+from roundview_identity.ids import id_blob, id_text, uuid7
 from roundview_identity.keys import Keys
-from roundview_identity.linking import RecordId
-from roundview_identity.records import Record
+from roundview_identity.linking import BLOCKED, OK, SHARED
+from roundview_identity.records import Record, RecordId
+from roundview_identity.schema import connect, migrate
 
-_MIGRATIONS = (
-    """
-    CREATE TABLE customer (customer_id BLOB PRIMARY KEY, status TEXT NOT NULL,
-        is_provisional INTEGER NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE xref (source TEXT NOT NULL, source_key TEXT NOT NULL, customer_id BLOB NOT NULL,
-        fingerprint BLOB NOT NULL, first_seen INTEGER NOT NULL,
-        PRIMARY KEY (source, source_key)) WITHOUT ROWID;
-    CREATE INDEX xref_customer ON xref (customer_id, source, source_key);
-    CREATE TABLE identifier (id_hash BLOB NOT NULL, source TEXT NOT NULL, source_key TEXT NOT NULL,
-        PRIMARY KEY (id_hash, source, source_key)) WITHOUT ROWID;
-    CREATE INDEX identifier_record ON identifier (source, source_key);
-    CREATE TABLE identifier_state (id_hash BLOB PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE decision (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, a_source TEXT NOT NULL,
-        a_key TEXT NOT NULL, b_source TEXT NOT NULL, b_key TEXT NOT NULL, actor TEXT NOT NULL,
-        reason TEXT NOT NULL, at INTEGER NOT NULL, revoked_at INTEGER);
-    CREATE TABLE alias (old_customer_id BLOB PRIMARY KEY, customer_id BLOB NOT NULL,
-        cause TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE event (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,
-        kind TEXT NOT NULL, body TEXT NOT NULL, prev_hash BLOB NOT NULL, hash BLOB NOT NULL);
-    """,
+MUST_LINK, CANNOT_LINK = "must_link", "cannot_link"
+"""What a person can decide of two records."""
+_IDENTIFIER_DECISIONS = {"identifier_shared": SHARED, "identifier_block": BLOCKED}
+
+_LOOKUP = (
+    "SELECT r.customer_id FROM identifier i JOIN record r ON r.record_no = i.record_no"
+    " WHERE i.id_hash = ?1 AND NOT EXISTS (SELECT 1 FROM identifier_state"
+    " WHERE id_hash = ?1 AND state = 'blocked')"
 )
-_LOOKUP = """
-SELECT DISTINCT x.customer_id FROM identifier i
-JOIN xref x ON x.source = i.source AND x.source_key = i.source_key
-WHERE i.id_hash = ? AND NOT EXISTS
-    (SELECT 1 FROM identifier_state s WHERE s.id_hash = i.id_hash AND s.state = 'blocked')
-LIMIT 64
-"""
+_MEMBERS = (
+    "SELECT source_no, source_key FROM record WHERE customer_id = ? AND deleted_at IS NULL"
+    " ORDER BY source_no, source_key"
+)
+_RECORD = (
+    "SELECT r.customer_id, r.fingerprint, r.mark FROM record r"
+    " JOIN source s ON s.source_no = r.source_no"
+    " WHERE s.name = ? AND r.source_key = ? AND r.deleted_at IS NULL"
+)
+
+
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Xref:
-    """The identity store: one SQLite file, read by any thread, written by one at a time."""
+    """The identity store: one SQLite file, read by any thread, written by one at a time.
+
+    Reading never waits for writing. Every method may be called from any thread; point reads
+    take some ten microseconds.
+    """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         keys: Keys,
         *,
-        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock_ms: Callable[[], int] = _clock_ms,
         random: Callable[[int], bytes] = os.urandom,
+        read_only: bool = False,
     ) -> None:
-        self._path = path
-        self._identifier_key = keys.derive("identifier")
-        self._fingerprint_key = keys.derive("fingerprint")
+        self._path = Path(path)
+        self._read_only = read_only
+        self._event_key = keys.derive("event")
+        self._check = keys.derive("xref check", 16)
+        self.hasher = Hasher(keys)
         self.clock_ms = clock_ms
         self._random = random
         self._local = threading.local()
-        self._write_lock = threading.RLock()
+        self._write_lock = threading.Lock()
+        self._open_lock = threading.Lock()
         self._open: list[sqlite3.Connection] = []
-        self._migrate()
+        self._sources: dict[int, str] = {}
+        try:
+            migrate(self.connection, read_only=read_only)
+            self._prove_secret()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
-    def open(cls, path: Path | str, keys: Keys) -> Xref:
-        """Opens the store, making or migrating it as needed."""
+    def open(
+        cls,
+        path: Path | str,
+        keys: Keys,
+        *,
+        clock_ms: Callable[[], int] = _clock_ms,
+        random: Callable[[int], bytes] = os.urandom,
+        read_only: bool = False,
+    ) -> Self:
+        """Opens the store, making or migrating it as needed.
+
+        Raises IdentityError RV602 where the file is damaged, not ours, newer than this
+        program, or made with another root secret.
+        """
         try:
-            return cls(Path(path), keys)
+            return cls(path, keys, clock_ms=clock_ms, random=random, read_only=read_only)
         except sqlite3.DatabaseError:
             raise IdentityError(
                 "the identity store cannot be opened",
                 code="RV602",
-                hint="restore the file or remove it and refresh identity",
+                hint="restore the file, or remove it and run: roundview identity refresh",
             ) from None
 
     # -- reading -----------------------------------------------------------------------------
@@ -87,77 +108,128 @@ class Xref:
     def lookup(self, kind: str, normalized: str) -> tuple[str, ...]:
         """Returns the customers whose records carry an identifier, in id order.
 
-        >>> # xref.lookup("phone", "+4930123456") -> ("0190…",)
+        Several customers share it where there are several; an identifier that is blocked
+        leads to nobody. The kind `customer_id` follows merges.
+
+        >>> xref.lookup("phone", "+49301234567")            # doctest: +SKIP
+        ('0190e1c2-…',)
         """
-        rows = self.connection.execute(_LOOKUP, (self.identifier_hash(kind, normalized),))
-        return tuple(sorted(str(UUID(bytes=row[0])) for row in rows.fetchall()))
+        if kind == "customer_id":
+            known = self.resolve_id(normalized)
+            return () if known is None else (known,)
+        rows = self.connection.execute(_LOOKUP, (self.hasher.identifier(kind, normalized),))
+        found = rows.fetchall()
+        if len(found) == 1:
+            return (id_text(found[0][0]),)
+        return tuple(id_text(blob) for (blob,) in sorted(set(found)))
 
     def members(self, customer_id: str) -> tuple[RecordId, ...]:
-        """Returns the records of a customer as (source, source_key)."""
-        rows = self.connection.execute(
-            "SELECT source, source_key FROM xref WHERE customer_id = ?", (_blob(customer_id),)
-        )
-        return tuple(rows.fetchall())
+        """Returns the records of a customer as (source, source_key), after merges too."""
+        blob = id_blob(customer_id)
+        if blob is None:
+            return ()
+        rows = self.connection.execute(_MEMBERS, (blob,)).fetchall()
+        if not rows:
+            rows = self.connection.execute(_MEMBERS, (self._today(blob),)).fetchall()
+        try:
+            names = self._sources
+            return tuple((names[number], key) for number, key in rows)
+        except KeyError:
+            names = self._sources = dict(
+                self.connection.execute("SELECT source_no, name FROM source").fetchall()
+            )
+            return tuple((names[number], key) for number, key in rows)
 
     def owner(self, source: str, source_key: str) -> str | None:
-        """Returns the customer of a record."""
-        row = self.connection.execute(
-            "SELECT customer_id FROM xref WHERE source = ? AND source_key = ?", (source, source_key)
-        ).fetchone()
-        return None if row is None else str(UUID(bytes=row[0]))
+        """Returns the customer of a record, None for one that is not known."""
+        row = self.connection.execute(_RECORD, (source, source_key)).fetchone()
+        return None if row is None else id_text(row[0])
+
+    def owners(self, records: Iterable[RecordId]) -> dict[RecordId, str]:
+        """Returns the customers of those records that are known."""
+        found = ((record, self.owner(*record)) for record in records)
+        return {record: owner for record, owner in found if owner is not None}
 
     def resolve_id(self, customer_id: str) -> str | None:
-        """Returns the id that a customer has today, None for an unknown one."""
-        try:
-            blob = _blob(customer_id)
-        except ValueError:
+        """Returns the id that a customer has today, however often it was merged.
+
+        None for an id that was never given, or whose last record is gone.
+        """
+        blob = id_blob(customer_id)
+        if blob is None:
             return None
-        row = self.connection.execute(
-            "SELECT customer_id FROM alias WHERE old_customer_id = ?", (blob,)
+        today = self._today(blob)
+        live = self.connection.execute(
+            "SELECT 1 FROM record WHERE customer_id = ? AND deleted_at IS NULL LIMIT 1", (today,)
         ).fetchone()
-        blob = row[0] if row else blob
-        known = self.connection.execute(
-            "SELECT 1 FROM customer WHERE customer_id = ?", (blob,)
-        ).fetchone()
-        return str(UUID(bytes=blob)) if known else None
+        return id_text(today) if live else None
 
     def is_provisional(self, customer_id: str) -> bool:
-        """Tells whether a customer was found by a probe and not yet confirmed."""
+        """Tells whether a customer was found by a probe and no refresh has confirmed it."""
         row = self.connection.execute(
-            "SELECT is_provisional FROM customer WHERE customer_id = ?", (_blob(customer_id),)
+            "SELECT min(is_provisional) FROM record WHERE customer_id = ? AND deleted_at IS NULL",
+            (id_blob(customer_id),),
         ).fetchone()
-        return bool(row and row[0])
+        return bool(row[0])
+
+    def fingerprint(self, record: Record) -> bytes:
+        """Returns the keyed hash of a record's names and birth date."""
+        return self.hasher.fingerprint(record)
 
     def fingerprint_of(self, source: str, source_key: str) -> bytes | None:
         """Returns the fingerprint that a record had when it was linked."""
-        row = self.connection.execute(
-            "SELECT fingerprint FROM xref WHERE source = ? AND source_key = ?", (source, source_key)
-        ).fetchone()
-        return row[0] if row else None
+        row = self.connection.execute(_RECORD, (source, source_key)).fetchone()
+        return row[1] if row else None
 
-    def assignments(self) -> dict[RecordId, str]:
-        """Returns the customer of every record."""
-        rows = self.connection.execute("SELECT source, source_key, customer_id FROM xref")
-        return {(source, key): str(UUID(bytes=blob)) for source, key, blob in rows}
-
-    def carriers(self, kind: str, normalized: str) -> tuple[RecordId, ...]:
-        """Returns the records that carry an identifier."""
-        rows = self.connection.execute(
-            "SELECT source, source_key FROM identifier WHERE id_hash = ?",
-            (self.identifier_hash(kind, normalized),),
-        )
-        return tuple(rows.fetchall())
+    def mark_of(self, source: str, source_key: str) -> bytes | None:
+        """Returns the change mark of a record as it was linked."""
+        row = self.connection.execute(_RECORD, (source, source_key)).fetchone()
+        return row[2] if row else None
 
     def state_of(self, kind: str, normalized: str) -> str:
-        """Returns ok, shared or blocked."""
+        """Returns what an identifier is: ok, shared or blocked."""
         row = self.connection.execute(
             "SELECT state FROM identifier_state WHERE id_hash = ?",
-            (self.identifier_hash(kind, normalized),),
+            (self.hasher.identifier(kind, normalized),),
         ).fetchone()
-        return row[0] if row else "ok"
+        return row[0] if row else OK
+
+    def counts(self) -> dict[str, int]:
+        """Returns how many customers, records, identifiers and provisional records there are."""
+        counted = {}
+        for name, statement in _COUNTS.items():
+            counted[name] = self.connection.execute(statement).fetchone()[0]
+        return counted
+
+    def version(self) -> int:
+        """Returns a number that grows with every change."""
+        row = self.connection.execute("SELECT max(seq) FROM event").fetchone()
+        return row[0] or 0
+
+    def is_chain_whole(self) -> bool:
+        """Verifies the chain of events: False if one was changed, removed or put in between."""
+        return events.is_chain_whole(self.connection, self._event_key)
+
+    # -- decisions of people -----------------------------------------------------------------
+
+    def decide(self, kind: str, a: RecordId, b: RecordId, *, actor: str, reason: str) -> None:
+        """Records that two records must be, or cannot be, one customer.
+
+        `kind` is `must_link` or `cannot_link`; it holds from the next refresh on, above every
+        rule.
+        """
+        if kind not in (MUST_LINK, CANNOT_LINK):
+            raise ValueError(f"a decision is {MUST_LINK} or {CANNOT_LINK}")
+        with self.writing() as connection:
+            connection.execute(
+                "INSERT INTO decision (kind, a_source, a_key, b_source, b_key, actor, reason, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (kind, *a, *b, actor, reason, self.clock_ms()),
+            )
+            self.note(connection, actor, kind, {"a": a, "b": b, "reason": reason})
 
     def decisions(self, kind: str) -> list[tuple[RecordId, RecordId]]:
-        """Returns the standing must_link or cannot_link decisions of people."""
+        """Returns the standing must_link or cannot_link decisions."""
         rows = self.connection.execute(
             "SELECT a_source, a_key, b_source, b_key FROM decision"
             " WHERE kind = ? AND revoked_at IS NULL ORDER BY id",
@@ -165,166 +237,122 @@ class Xref:
         )
         return [((a, b), (c, d)) for a, b, c, d in rows]
 
-    def counts(self) -> dict[str, int]:
-        """Returns how many customers, records and identifiers there are."""
-        counted = {}
-        for name, statement in (
-            ("customers", "SELECT count(*) FROM customer"),
-            ("records", "SELECT count(*) FROM xref"),
-            ("identifiers", "SELECT count(*) FROM identifier"),
-        ):
-            counted[name] = self.connection.execute(statement).fetchone()[0]
-        return counted
-
-    def is_chain_whole(self) -> bool:
-        """Verifies the hash chain of events."""
-        previous = b""
-        for at, actor, kind, body, before, stored in self.connection.execute(
-            "SELECT at, actor, kind, body, prev_hash, hash FROM event ORDER BY seq"
-        ):
-            if before != previous or stored != _event_hash(previous, at, actor, kind, body):
-                return False
-            previous = stored
-        return True
-
-    # -- hashes ------------------------------------------------------------------------------
-
-    def identifier_hash(self, kind: str, normalized: str) -> bytes:
-        """Returns the keyed hash of an identifier; the kind separates the domains."""
-        text = f"{kind}\x00{normalized}".encode()
-        return hashlib.blake2b(text, digest_size=16, key=self._identifier_key).digest()
-
-    def fingerprint(self, record: Record) -> bytes:
-        """Returns the keyed hash of names and birth date."""
-        parts = (name_key(record.given_name), name_key(record.family_name), record.birth_date)
-        text = "\x00".join(parts).encode()
-        return hashlib.blake2b(text, digest_size=8, key=self._fingerprint_key).digest()
-
-    def new_id(self) -> str:
-        """Returns a fresh customer id."""
-        return str(uuid7(self.clock_ms, self._random))
+    def decided_states(self) -> dict[bytes, str]:
+        """Returns the identifier hashes whose state a person set."""
+        rows = self.connection.execute(
+            "SELECT id_hash, kind FROM decision"
+            " WHERE id_hash IS NOT NULL AND revoked_at IS NULL ORDER BY id"
+        )
+        return {id_hash: _IDENTIFIER_DECISIONS[kind] for id_hash, kind in rows}
 
     # -- writing -----------------------------------------------------------------------------
 
-    def publish(
-        self,
-        records: Sequence[Record],
-        owners: Mapping[RecordId, str],
-        *,
-        replace_sources: Iterable[str],
-        states: Mapping[tuple[str, str], str],
-        aliases: Mapping[str, str],
-        actor: str,
-        is_provisional: bool = False,
-    ) -> None:
-        """Writes links, hashes, aliases and one event in one transaction.
+    @contextmanager
+    def writing(self, *, patience_seconds: float = 30.0) -> Iterator[sqlite3.Connection]:
+        """Opens the one write transaction; it ends with the block, all or nothing.
 
-        The links of `replace_sources` that are not among `records` end; those of other
-        sources stay, but move to the owner that `owners` names for them.
+        Raises IdentityError RV602 (retryable) if another writer does not end in time.
         """
-        now = self.clock_ms()
-        with self._write_lock, self.connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for source in sorted(replace_sources):
-                connection.execute("DELETE FROM identifier WHERE source = ?", (source,))
-                connection.execute("DELETE FROM xref WHERE source = ?", (source,))
-            connection.executemany(
-                "INSERT INTO xref VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                " customer_id = excluded.customer_id, fingerprint = excluded.fingerprint",
-                sorted((*r.id, _blob(owners[r.id]), self.fingerprint(r), now) for r in records),
-            )
-            mine = {record.id for record in records}
-            connection.executemany(
-                "UPDATE xref SET customer_id = ? WHERE source = ? AND source_key = ?",
-                sorted((_blob(owner), *rid) for rid, owner in owners.items() if rid not in mine),
-            )
-            connection.executemany(
-                "INSERT OR IGNORE INTO identifier VALUES (?, ?, ?)",
-                sorted(
-                    (self.identifier_hash(kind, value), *record.id)
-                    for record in records
-                    for kind, value in record.identifiers
-                ),
-            )
-            connection.executemany(
-                "INSERT OR REPLACE INTO identifier_state VALUES (?, ?)",
-                sorted((self.identifier_hash(*i), state) for i, state in states.items()),
-            )
-            connection.executemany(
-                "INSERT INTO customer VALUES (?, 'active', ?, ?) ON CONFLICT DO UPDATE SET"
-                " is_provisional = min(is_provisional, excluded.is_provisional)",
-                sorted((_blob(c), int(is_provisional), now) for c in set(owners.values())),
-            )
-            for old, new in sorted(aliases.items()):
-                # Records of a source that could not be read this time move along.
-                connection.execute(
-                    "UPDATE xref SET customer_id = ? WHERE customer_id = ?",
-                    (_blob(new), _blob(old)),
-                )
-                connection.execute(
-                    "UPDATE alias SET customer_id = ? WHERE customer_id = ?",
-                    (_blob(new), _blob(old)),
-                )
-                connection.execute(
-                    "INSERT OR REPLACE INTO alias VALUES (?, ?, 'merge', ?)",
-                    (_blob(old), _blob(new), now),
-                )
-                connection.execute("DELETE FROM customer WHERE customer_id = ?", (_blob(old),))
-            self._event(connection, actor, "publish", {"records": len(records), "aliases": aliases})
+        if not self._write_lock.acquire(timeout=patience_seconds):
+            raise _busy()
+        try:
+            connection = self.connection
+            connection.execute(f"PRAGMA busy_timeout = {int(patience_seconds * 1000)}")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                raise _busy() from None
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        finally:
+            self._write_lock.release()
 
-    def _event(
-        self, connection: sqlite3.Connection, actor: str, kind: str, body: Mapping[str, object]
+    def note(
+        self, connection: sqlite3.Connection, actor: str, kind: str, body: Mapping[str, Any]
     ) -> None:
-        row = connection.execute("SELECT hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-        previous = row[0] if row else b""
-        now = self.clock_ms()
-        text = json.dumps(body, sort_keys=True)
-        connection.execute(
-            "INSERT INTO event (at, actor, kind, body, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?)",
-            (now, actor, kind, text, previous, _event_hash(previous, now, actor, kind, text)),
+        """Adds an event to the chain, inside the open transaction."""
+        events.append(
+            connection, self._event_key, at=self.clock_ms(), actor=actor, kind=kind, body=body
         )
 
-    # -- connections -------------------------------------------------------------------------
+    def new_id(self) -> bytes:
+        """Returns a fresh customer id, 16 bytes."""
+        return uuid7(self.clock_ms, self._random).bytes
 
     @property
     def connection(self) -> sqlite3.Connection:
         """Returns this thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = wal")
-            connection.execute("PRAGMA synchronous = normal")
-            connection.execute("PRAGMA mmap_size = 2147483648")
+            connection = connect(self._path, read_only=self._read_only)
             self._local.connection = connection
-            self._open.append(connection)
+            with self._open_lock:
+                self._open.append(connection)
         return connection
 
     def close(self) -> None:
-        """Closes every connection."""
-        for connection in self._open:
-            connection.close()
-        self._open.clear()
+        """Closes every connection of every thread."""
+        with self._open_lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
         self._local = threading.local()
 
-    def _migrate(self) -> None:
-        connection = self.connection
-        at = connection.execute("PRAGMA user_version").fetchone()[0]
-        if at > len(_MIGRATIONS):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _today(self, blob: bytes) -> bytes:
+        row = self.connection.execute(
+            "SELECT customer_id FROM alias WHERE old_customer_id = ?", (blob,)
+        ).fetchone()
+        return row[0] if row else blob
+
+    def _prove_secret(self) -> None:
+        row = self.connection.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()
+        if row is None and not self._read_only:
+            with self.writing() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO meta VALUES ('secret', ?)", (self._check,)
+                )
+                row = connection.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()
+        if row is not None and row[0] != self._check:
             raise IdentityError(
-                "the identity store was written by a newer version",
+                "the identity store was made with another secret",
                 code="RV602",
-                hint="update Roundview",
-            )
-        for number in range(at, len(_MIGRATIONS)):
-            connection.executescript(
-                f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+                hint="restore the secret, or remove the store and run: roundview identity refresh",
             )
 
 
-def _blob(customer_id: str) -> bytes:
-    return UUID(customer_id).bytes
+def numbered(connection: sqlite3.Connection, table: str, names: Sequence[str]) -> dict[str, int]:
+    """Returns the number of each source or kind, giving new names one, inside a transaction."""
+    insert, select = _NUMBERED[table]
+    connection.executemany(insert, [(name,) for name in sorted(names)])
+    return dict(connection.execute(select).fetchall())
 
 
-def _event_hash(previous: bytes, at: int, actor: str, kind: str, body: str) -> bytes:
-    text = f"{at}\x00{actor}\x00{kind}\x00{body}".encode()
-    return hashlib.sha256(previous + text).digest()
+_NUMBERED = {
+    "source": (
+        "INSERT OR IGNORE INTO source (name) VALUES (?)",
+        "SELECT name, source_no FROM source",
+    ),
+    "kind": ("INSERT OR IGNORE INTO kind (name) VALUES (?)", "SELECT name, kind_no FROM kind"),
+}
+_COUNTS = {
+    "customers": "SELECT count(DISTINCT customer_id) FROM record WHERE deleted_at IS NULL",
+    "records": "SELECT count(*) FROM record WHERE deleted_at IS NULL",
+    "identifiers": "SELECT count(*) FROM identifier",
+    "provisional": "SELECT count(*) FROM record WHERE deleted_at IS NULL AND is_provisional",
+}
+
+
+def _busy() -> IdentityError:
+    return IdentityError(
+        "identity is being refreshed", code="RV602", hint="try again", retryable=True
+    )

@@ -1,1 +1,1 @@
-"""Makes an estate of real-looking systems to try Roundview on, with its catalog."""
+"""Makes four systems full of invented customers and the catalog that maps them."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from roundview_catalog.expressions.compile import cast_type, infer, pushable, python, render
-from roundview_catalog.expressions.gate import (
-    AGGREGATES,
-    ExpressionError,
-    offset_of,
-    parse,
-    parse_from,
-)
+from roundview_catalog.expressions.functions import AGGREGATES as _AGGREGATES
+from roundview_catalog.expressions.gate import parse, parse_from
+from roundview_catalog.expressions.inference import check, infer
+from roundview_catalog.expressions.meeting import cast_type
+from roundview_catalog.expressions.nodes import ExpressionError, offset_of
+from roundview_catalog.expressions.pushing import cannot_fail, pushable, render
+from roundview_catalog.expressions.python import condition, python
 from roundview_catalog.expressions.runtime import RUNTIME
+
+AGGREGATES = tuple(_AGGREGATES)
+"""Node classes of the aggregates over children."""
 
 __all__ = [
     "AGGREGATES",
     "RUNTIME",
     "ExpressionError",
+    "cannot_fail",
     "cast_type",
+    "check",
+    "condition",
     "infer",
     "offset_of",
     "parse",

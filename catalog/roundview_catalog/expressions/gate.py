@@ -4,140 +4,151 @@ from __future__ import annotations
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
-from roundview_catalog.report import did_you_mean
-
-LONGEST = 8192
-DEEPEST = 100
-MOST_NODES = 500
-
-OWN_FUNCTIONS = (
-    "normalize_email", "normalize_phone", "normalize_name", "normalize_code", "normalize_handle",
-    "country_code", "email_domain", "phone_country", "is_mobile",
-)  # fmt: skip
-
-AGGREGATES = (exp.Sum, exp.Count, exp.Min, exp.Max, exp.Avg, exp.GroupConcat, exp.LogicalOr,
-              exp.LogicalAnd)  # fmt: skip
-
-_ALLOWED: frozenset[type[exp.Expr]] = frozenset({
-    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Star,
-    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In,
-    exp.NullSafeEQ, exp.NullSafeNEQ, exp.Between, exp.Like, exp.ILike, exp.Case, exp.If,
-    exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.DPipe, exp.Concat, exp.ConcatWs,
-    exp.Lower, exp.Upper, exp.Trim, exp.Left, exp.Right, exp.Substring, exp.Length, exp.Replace,
-    exp.SplitPart, exp.StrPosition, exp.Pad, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Mod,
-    exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Cast, exp.TryCast, exp.DataType,
-    exp.DataTypeParam, exp.TimestampTrunc, exp.Extract, exp.AtTimeZone, exp.Interval, exp.Var,
-    exp.UnixToTime, exp.JSONExtract, exp.JSONExtractScalar, exp.JSONPath, exp.JSONPathRoot,
-    exp.JSONPathKey, exp.JSONPathSubscript, exp.Filter, exp.Where, exp.Distinct, exp.Anonymous,
-    *AGGREGATES,
-})  # fmt: skip
-_SUBQUERY: frozenset[type[exp.Expr]] = frozenset(
-    {exp.Exists, exp.Select, exp.Subquery, exp.From, exp.Table, exp.TableAlias, exp.Join}
+from roundview_catalog.expressions.nodes import (
+    ALLOWED,
+    WITH_SUBQUERIES,
+    ExpressionError,
+    called,
+    check_depth,
+    check_nodes,
+    offset_of,
 )
 
-
-class ExpressionError(ValueError):
-    """An expression is not allowed or does not fit; `offset` counts characters of its text."""
-
-    def __init__(self, message: str, hint: str = "", offset: int = 0, code: str = "RV211") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.offset = offset
-        self.code = code
+LONGEST = 8192
+DEEPEST_PARENTHESES = 100
 
 
 def parse(text: str, *, subqueries: bool = False) -> exp.Expr:
-    """Reads ONE expression in PostgreSQL's syntax; raises ExpressionError.
+    """Reads ONE expression in PostgreSQL's syntax.
 
-    `subqueries` allows EXISTS (…) and IN (SELECT …), as in `where`.
+    `subqueries` allows EXISTS (…) and IN (SELECT …), as in `where`. Raises ExpressionError
+    with the place of the mistake.
+
+    >>> parse("7 / 2").sql()
+    '7 / 2'
     """
-    tree = _parsed(text, f"SELECT {text}", len("SELECT "))
-    if len(tree.expressions) != 1 or tree.args.get("from_") or tree.args.get("where"):
-        raise ExpressionError("more than one expression", "write one expression", 0, "RV210")
+    tree = _parsed(text, "SELECT ")
+    if len(tree.expressions) != 1:
+        raise ExpressionError("not one expression", "write one expression", code="RV210")
+    if any(value for key, value in tree.args.items() if key != "expressions"):
+        raise ExpressionError("not one expression", "write one expression", code="RV210")
     node: exp.Expr = tree.expressions[0]
     if isinstance(node, exp.Alias):
-        raise ExpressionError("an alias has no meaning here", "leave AS out", 0)
-    _check(node, text, _ALLOWED | _SUBQUERY if subqueries else _ALLOWED)
+        raise ExpressionError(
+            "an alias has no meaning here", "leave AS out", offset_of(node, text), "RV210"
+        )
+    check_nodes(node, {**ALLOWED, **WITH_SUBQUERIES} if subqueries else ALLOWED)
+    check_depth(node)
     node.pop()
     return node
 
 
 def parse_from(text: str) -> exp.Select:
-    """Reads a FROM list: INNER, LEFT and CROSS JOIN of tables with aliases."""
-    statement = f"SELECT 1 FROM {text}"  # noqa: S608 - parsed here, never sent anywhere
-    tree = _parsed(text, statement, len("SELECT 1 FROM "))
-    if tree.args.get("where") or tree.args.get("group") or tree.args.get("order"):
-        raise ExpressionError("FROM holds tables and joins only", "use where", 0, "RV210")
-    for table in tree.find_all(exp.Unnest, exp.Subquery, exp.Lateral):
-        raise ExpressionError(
-            f"{type(table).__name__.lower()} in from is not supported yet", "", 0, "RV209"
-        )
+    """Reads a FROM list: INNER, LEFT and CROSS JOIN of tables with aliases.
+
+    Returns a SELECT without projections; its WHERE is empty.
+    """
+    tree = _parsed(text, "SELECT 1 FROM ")
+    for key, value in tree.args.items():
+        if value and key not in ("expressions", "from_", "joins"):
+            raise ExpressionError(
+                "from holds tables and joins only", "write the condition under where", code="RV210"
+            )
+    if tree.args.get("from_") is None:
+        raise ExpressionError("cannot be read as tables", code="RV210")
+    tables = [tree.args["from_"].this, *(join.this for join in tree.args.get("joins") or ())]
+    for table in tables:
+        if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
+            raise ExpressionError(
+                f"{called(table)} in from is not supported yet",
+                "name tables of this source",
+                offset_of(table, text),
+                "RV209",
+            )
+        unknown = {key for key, value in table.args.items() if value} - {"this", "alias"}
+        if unknown:
+            raise ExpressionError(
+                "a table is a name and an alias", "", offset_of(table, text), "RV211"
+            )
     for join in tree.args.get("joins") or ():
-        side, kind = join.side, join.kind
-        if side not in ("", "LEFT") or kind not in ("", "INNER", "CROSS", "OUTER"):
-            raise ExpressionError(f"{side or kind} JOIN is not allowed", "INNER, LEFT or CROSS")
-        if kind != "CROSS" and join.args.get("on") is None:
-            raise ExpressionError("a JOIN needs ON", "write JOIN t ON …", 0, "RV210")
-        if join.args.get("on") is not None:
-            _check(join.args["on"], text, _ALLOWED)
+        _check_join(join, text)
     tree.set("expressions", [])
     return tree
 
 
-def _parsed(text: str, statement: str, shift: int) -> exp.Select:
+def _check_join(join: exp.Join, text: str) -> None:
+    at = offset_of(join.this, text)
+    allowed = {"this", "side", "kind", "on"}
+    if any(value for key, value in join.args.items() if key not in allowed):
+        raise ExpressionError("only JOIN … ON", "INNER, LEFT or CROSS JOIN", at)
+    if join.side not in ("", "LEFT") or join.kind not in ("", "INNER", "CROSS", "OUTER"):
+        called = f"{join.side} {join.kind}".strip()
+        raise ExpressionError(f"{called} JOIN is not allowed", "INNER, LEFT or CROSS JOIN", at)
+    condition = join.args.get("on")
+    if condition is None and join.kind != "CROSS":
+        raise ExpressionError("a JOIN needs ON", "write JOIN t ON …", at, "RV210")
+    if condition is not None:
+        check_nodes(condition, ALLOWED)
+        check_depth(condition)
+
+
+def _parsed(text: str, prefix: str) -> exp.Select:
     if len(text) > LONGEST:
         raise ExpressionError(f"longer than {LONGEST} characters", code="RV204")
     if not text.strip():
         raise ExpressionError("empty", "write an expression", code="RV210")
-    depth = deepest = 0
-    for character in text:
-        depth += (character in "([") - (character in ")]")
-        deepest = max(deepest, depth)
-    if deepest > DEEPEST or text.upper().count("CASE") > DEEPEST or text.upper().count("NOT") > 200:
-        raise ExpressionError(f"nested deeper than {DEEPEST}", code="RV204")
-    if "--" in text or "/*" in text or ";" in text or "\x00" in text:
-        raise ExpressionError("comments and semicolons are not allowed", code="RV210")
+    tokens = _tokens(prefix + text, len(prefix))
     try:
-        trees = sqlglot.parse(statement, dialect="postgres")
-    except SqlglotError as error:
-        details = getattr(error, "errors", None) or [{}]
-        offset = max(0, (details[0].get("col") or shift) - shift - 1)
+        trees = Postgres().parser().parse(tokens, prefix + text)
+    except ParseError as error:
         raise ExpressionError(
-            "cannot be read as SQL", "", min(offset, len(text)), "RV210"
+            "cannot be read as SQL", "", _error_offset(error, prefix + text, len(prefix)), "RV210"
         ) from None
+    except RecursionError:
+        raise ExpressionError("nested too deeply", code="RV204") from None
     except Exception:  # noqa: BLE001 - the parser raises IndexError and others on odd text
         raise ExpressionError("cannot be read as SQL", code="RV210") from None
-    if len(trees) != 1 or not isinstance(trees[0], exp.Select):
+    if len(trees) != 1 or type(trees[0]) is not exp.Select:
         raise ExpressionError("cannot be read as SQL", code="RV210")
-    return trees[0]
+    tree = trees[0]
+    for node in tree.walk():
+        if "start" in node.meta:
+            node.meta["start"] -= len(prefix)
+            node.meta["end"] -= len(prefix)
+    return tree
 
 
-def _check(node: exp.Expr, text: str, allowed: frozenset[type[exp.Expr]]) -> None:
-    for count, part in enumerate(node.walk()):
-        if count > MOST_NODES:
-            raise ExpressionError("too large", code="RV204")
-        if isinstance(part, exp.Anonymous):
-            name = str(part.this).lower()
-            if name not in OWN_FUNCTIONS:
-                raise ExpressionError(
-                    f"unknown function {name}",
-                    did_you_mean(name, OWN_FUNCTIONS),
-                    max(0, text.lower().find(name)),
-                    "RV212",
-                )
-        elif type(part) not in allowed:
-            name = type(part).__name__
-            at = text.lower().find(part.name.lower()) if part.name else 0
-            raise ExpressionError(f"{name} is not allowed here", "", max(0, at), "RV211")
+def _tokens(statement: str, shift: int) -> list[Token]:
+    depth = 0
+    for at, character in enumerate(statement):
+        if character < " " and character not in "\t\r\n":
+            raise ExpressionError("a control character", "remove it", at - shift, "RV210")
+        depth += (character in "([") - (character in ")]")
+        if depth > DEEPEST_PARENTHESES:
+            raise ExpressionError("nested too deeply", "", at - shift, "RV204")
+    try:
+        tokens = sqlglot.tokenize(statement, dialect="postgres")
+    except (TokenError, SqlglotError, ValueError, IndexError):
+        raise ExpressionError("cannot be read as SQL", "is a quote missing?", 0, "RV210") from None
+    for token in tokens:
+        if token.comments:
+            raise ExpressionError("no comments in SQL", "", max(0, token.start - shift), "RV210")
+        if token.token_type in (TokenType.SEMICOLON, TokenType.PARAMETER, TokenType.PLACEHOLDER):
+            raise ExpressionError(
+                f"{token.text} is not allowed", "", max(0, token.start - shift), "RV210"
+            )
+    return tokens
 
 
-def offset_of(node: exp.Expr, text: str) -> int:
-    """Returns where a column or function stands in the text it was parsed from."""
-    name = node.sql(dialect="postgres")
-    at = text.lower().find(name.lower())
-    if at < 0 and node.name:
-        at = text.lower().find(node.name.lower())
-    return max(0, at)
+def _error_offset(error: ParseError, statement: str, shift: int) -> int:
+    details = error.errors[0] if error.errors else {}
+    line, column = details.get("line"), details.get("col")
+    if not line or not column:
+        return 0
+    lines = statement.split("\n")
+    end = sum(len(one) + 1 for one in lines[: line - 1]) + int(column)
+    return max(0, min(int(end) - len(details.get("highlight") or " "), len(statement) - 1) - shift)

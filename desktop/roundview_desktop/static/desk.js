@@ -2,13 +2,13 @@
 import { h, icon, replace } from "./dom.js";
 import * as format from "./format.js";
 import { renderHeader } from "./header.js";
+import { listenToKeys } from "./keys.js";
 import { LONGEST, StaleDocument, Unreachable, ask, clean, codeOf, errorOf, fromAddress, guess } from "./lookup.js";
 import { renderPanels } from "./panels.js";
 import { renderTimeline } from "./timeline.js";
 import { makeView } from "./view.js";
 
 const POLL_MS = 15000;
-const KEYS_OFF = "roundview.single-keys-off";
 const find = (id) => document.getElementById(id);
 
 const desk = {
@@ -30,12 +30,8 @@ function start() {
   find("value").addEventListener("input", showGuess);
   find("kind").addEventListener("change", showGuess);
   find("refetch").addEventListener("click", refetch);
-  find("help-open").addEventListener("click", () => find("help").showModal());
-  find("single-keys").checked = !keysAreOff();
-  find("single-keys").addEventListener("change", (event) => storeKeys(!event.target.checked));
-  document.addEventListener("keydown", onKey);
+  listenToKeys(refetch);
   document.addEventListener("click", onClick);
-  document.addEventListener("focusin", onFocus);
   window.addEventListener("popstate", openAddress);
   openAddress();
   setInterval(() => document.hidden || adoptSettings(), POLL_MS);
@@ -82,6 +78,7 @@ function showGuess() {
 
 async function searchFor(text, kind) {
   const value = clean(text);
+  find("guess").textContent = "";
   if (!value) {
     say("Type something to search for.");
     find("value").focus();
@@ -364,57 +361,6 @@ function newFilters() {
   return { kinds: new Set(), systems: new Set(), limit: 0 };
 }
 
-// -- keys --------------------------------------------------------------------------------------
-
-function keysAreOff() {
-  try {
-    return localStorage.getItem(KEYS_OFF) === "1";
-  } catch {
-    return !find("single-keys").checked;
-  }
-}
-
-function storeKeys(off) {
-  try {
-    if (off) localStorage.setItem(KEYS_OFF, "1");
-    else localStorage.removeItem(KEYS_OFF);
-  } catch {
-    say("The choice holds for this page only.");
-  }
-}
-
-function onKey(event) {
-  if (event.key === "Escape") closeOrigin();
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || find("help").open) return;
-  if (keysAreOff() || event.target.closest("input, select, textarea")) return;
-  const actions = { "/": focusSearch, "?": () => find("help").showModal(), j: () => step(1), k: () => step(-1), r: refetch };
-  const action = actions[event.key] || (/^[1-6]$/.test(event.key) && (() => goToPanel(Number(event.key) - 1)));
-  if (!action) return;
-  event.preventDefault();
-  action();
-}
-
-function focusSearch() {
-  find("value").focus();
-  find("value").select();
-}
-
-function step(by) {
-  const all = [...document.querySelectorAll("#timeline .event-summary")];
-  if (!all.length) return;
-  const at = all.indexOf(document.activeElement);
-  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by))];
-  next.focus();
-  next.scrollIntoView({ block: "nearest" });
-}
-
-function goToPanel(at) {
-  const heading = document.querySelectorAll("#panels .panel-head h2")[at];
-  if (!heading) return;
-  heading.focus({ preventScroll: true });
-  heading.closest(".panel").scrollIntoView({ block: "start" });
-}
-
 function onClick(event) {
   const link = event.target.closest("a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -432,17 +378,4 @@ function onClick(event) {
     history.pushState(null, "", link.getAttribute("href"));
     openAddress();
   }
-}
-
-// The note of origin must stay inside the window, so it opens to the left near the right edge.
-function onFocus(event) {
-  const wrap = event.target.closest(".value-wrap");
-  document.querySelectorAll(".value-wrap.is-closed").forEach((node) => node.classList.remove("is-closed"));
-  if (!wrap) return;
-  wrap.classList.toggle("is-left", wrap.getBoundingClientRect().left > window.innerWidth - 340);
-}
-
-function closeOrigin() {
-  const wrap = document.activeElement.closest(".value-wrap");
-  if (wrap) wrap.classList.add("is-closed");
 }

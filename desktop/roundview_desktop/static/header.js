@@ -1,7 +1,8 @@
 // Decides what an agent sees in the first two seconds: who, why, value, feel, may I, known.
 import { badge, h, icon, replace } from "./dom.js";
 import * as format from "./format.js";
-import { isInFlight, isOpenCase, missingTitles, newestFirst, nodesOf, recordId } from "./view.js";
+import { alikeContacts } from "./panels.js";
+import { allRows, anchorOf, isInFlight, isOpenCase, missingTitles, newestFirst, nodesOf, textOf } from "./view.js";
 
 const LINK_STATES = {
   linked: ["ok", "Linked", "The records of all systems are confirmed to be one person."],
@@ -26,11 +27,11 @@ export function renderHeader(node, view) {
           tierBadge(view)),
         h("p", { class: "who-line" }, contactLine(view)))),
     h("div", { class: "answers" },
-      card("why", "Why they call", whyBody(view), missingTitles(view, "support_case", "sales_order")),
-      card("value", "Value", valueBody(view), missingTitles(view, "sales_order")),
-      card("feel", "Feel", feelBody(view), missingTitles(view, "survey_response")),
-      card("may", "May I contact", consentBody(view), missingTitles(view, "consent")),
-      card("known", "Known, do not ask", knownBody(view), [])),
+      card("why", "Why they call", whyBody, view, ["support_case", "sales_order"]),
+      card("value", "Value", valueBody, view, ["sales_order"]),
+      card("feel", "Feel", feelBody, view, ["survey_response"]),
+      card("may", "May I contact", consentBody, view, ["consent"]),
+      card("known", "Known, do not ask", knownBody, view, [])),
   );
 }
 
@@ -51,12 +52,6 @@ export function valueOf(view, key, shown) {
         h("span", { class: "origin-label" }, "Other values"),
         losing.map((one) => h("span", { class: "origin-other" },
           h("span", {}, textOf(one.value)), h("span", { class: "source-tag" }, view.title(one.source)))))));
-}
-
-export function textOf(value) {
-  if (value === null || value === undefined || value === "") return "—";
-  if (Array.isArray(value)) return value.map(textOf).join(", ");
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function originLine(label, text) {
@@ -85,14 +80,15 @@ function contactLine(view) {
   return parts.length ? parts : h("span", { class: "quiet" }, "No contact details in the systems that answered");
 }
 
-function card(id, title, body, missing) {
+function card(id, title, body, view, needed) {
+  const missing = missingTitles(view, ...needed);
   return h("section", { class: `answer answer-${id}`, "aria-labelledby": `answer-${id}` },
     h("h2", { id: `answer-${id}` }, title),
-    h("div", { class: "answer-body" }, body),
+    h("div", { class: "answer-body" }, body(view, missing.length > 0)),
     missing.length > 0 && h("p", { class: "lacking" }, icon("warn"), `Without ${format.list(missing)}`));
 }
 
-function whyBody(view) {
+function whyBody(view, isLacking) {
   const cases = newestFirst(nodesOf(view, "support_case").filter(isOpenCase), "openedAt");
   const orders = newestFirst(nodesOf(view, "sales_order").filter(isInFlight), "orderedAt");
   const lines = [
@@ -104,7 +100,7 @@ function whyBody(view) {
   const contact = lastContact(view);
   const shown = lines.slice(0, 3);
   return [
-    shown.length ? h("ul", { class: "lines" }, shown) : h("p", { class: "quiet" }, "Nothing open"),
+    shown.length ? h("ul", { class: "lines" }, shown) : h("p", { class: "quiet" }, isLacking ? "Not known" : "Nothing open"),
     lines.length > 3 && h("p", { class: "quiet" }, `and ${lines.length - 3} more open`),
     contact && h("p", { class: "quiet" }, "Last contact ", format.time(contact.at), contact.channel ? ` by ${contact.channel}` : ""),
   ];
@@ -116,24 +112,20 @@ function jump(row, entityName, mark, text, details) {
     h("span", { class: "line-text" }, text), h("span", { class: "line-more" }, details.filter(Boolean).join(" · "))));
 }
 
-export function anchorOf(row, entityName) {
-  return `record-${entityName}-${encodeURIComponent(recordId(row)).replaceAll("%", "_")}`;
-}
-
 function lastContact(view) {
   const found = [];
   const add = (rows, key, channel) => rows.forEach((row) => row[key] && found.push({ at: row[key], channel: channel(row) }));
-  add(nodesOf(view, "message"), "sentAt", (row) => row.channel);
-  add(nodesOf(view, "conversation"), "lastAt", (row) => row.channel);
+  add(allRows(view, "message"), "sentAt", (row) => row.channel);
+  add(allRows(view, "conversation"), "lastAt", (row) => row.channel);
   add(nodesOf(view, "support_case"), "openedAt", (row) => row.channel);
   add(nodesOf(view, "engagement").filter((row) => row.type === "call" || row.type === "visit"), "occurredAt", (row) => row.channel || row.type);
   return newestFirst(found, "at")[0];
 }
 
-function valueBody(view) {
+function valueBody(view, isLacking) {
   const list = view.list("sales_order");
-  if (!list || list.failure) return h("p", { class: "quiet" }, "Orders are not available");
-  if (!list.nodes.length) return h("p", { class: "quiet" }, "No orders");
+  if (!list || list.failure) return h("p", { class: "quiet" }, "Not known");
+  if (!list.nodes.length) return h("p", { class: "quiet" }, isLacking ? "Not known" : "No orders");
   const counted = list.nodes.filter((row) => String(row.status).toLowerCase() !== "cancelled");
   const totals = new Map();
   for (const row of counted) {
@@ -151,17 +143,17 @@ function valueBody(view) {
   const split = [...channels].map(([name, count]) => `${count} ${name.replaceAll("_", " ")}`).join(", ");
   const last = newestFirst(list.nodes, "orderedAt")[0];
   return [
-    h("p", { class: "figure" }, sorted.map(([currency, { units }]) => h("span", { class: "figure-part" }, format.money(format.fromUnits(units), currency)))),
+    h("p", { class: "figure" }, isLacking && h("span", { class: "figure-plus" }, "at least "), sorted.map(([currency, { units }]) => h("span", { class: "figure-part" }, format.money(format.fromUnits(units), currency)))),
     h("p", { class: "quiet" }, list.hasMore ? `in the newest ${format.plural(list.nodes.length, "order")}` : `in ${format.plural(counted.length, "order")}`),
     h("p", { class: "quiet" }, `12 months: ${split || "none"}`),
     h("p", { class: "quiet" }, "Last order ", format.time(last.orderedAt)),
   ];
 }
 
-function feelBody(view) {
-  const surveys = newestFirst(nodesOf(view, "survey_response"), "respondedAt");
+function feelBody(view, isLacking) {
+  const surveys = newestFirst(allRows(view, "survey_response"), "respondedAt");
   const unhappy = nodesOf(view, "support_case").filter((row) => isOpenCase(row) && String(row.sentiment).toLowerCase() === "negative");
-  if (!surveys.length && !unhappy.length) return h("p", { class: "quiet" }, "No feedback given");
+  if (!surveys.length && !unhappy.length) return h("p", { class: "quiet" }, isLacking ? "Not known" : "No feedback given");
   const latest = surveys[0];
   return [
     latest && h("p", { class: "figure" }, format.number(latest.score),
@@ -182,25 +174,36 @@ function mood(row) {
   return share >= 0.6 ? badge("warn", "Neutral") : badge("bad", "Unhappy");
 }
 
-// channel -> "opt_in" | "opt_out" | "pending"; where several records speak, the stricter wins.
+// channel -> "opt_in" | "opt_out" | "pending" | "some": the strictest word about the channel
+// itself; where only single topics were answered, what they say together.
 export function consentByChannel(view) {
   const strict = { opt_out: 0, pending: 1, opt_in: 2 };
   const found = new Map();
+  const topics = new Map();
   const put = (channel, status) => {
     const old = found.get(channel);
     if (old === undefined || (strict[status] ?? 1) < (strict[old] ?? 1)) found.set(channel, status);
   };
   for (const row of nodesOf(view, "consent")) {
-    if (row.status) put(String(row.channel || row.scope || "all"), row.status);
+    if (!row.status || (row.expiresAt && Date.parse(row.expiresAt) < Date.now())) continue;
+    if (!row.channel && row.scope !== "channel") continue;
+    const channel = String(row.channel || "all channels");
+    if (row.scope === "topic") topics.set(channel, [...(topics.get(channel) || []), row.status]);
+    else put(channel, row.status);
   }
-  for (const row of nodesOf(view, "contact_point_email")) if (row.optOut === true) put("email", "opt_out");
+  const emails = nodesOf(view, "contact_point_email");
+  if (emails.length && emails.every((row) => row.optOut === true)) put("email", "opt_out");
+  for (const [channel, statuses] of topics) {
+    if (!found.has(channel)) found.set(channel, statuses.every((one) => one === statuses[0]) ? statuses[0] : "some");
+  }
   return found;
 }
 
-function consentBody(view) {
+// While a system with consents is silent, a "yes" of another is not the last word.
+function consentBody(view, isLacking) {
   const found = consentByChannel(view);
   const channels = [...new Set([...CONSENT_ORDER.slice(0, 3), ...found.keys()])];
-  const mark = { opt_in: ["ok", "Yes"], opt_out: ["bad", "No"], pending: ["warn", "Pending"] };
+  const mark = { opt_in: isLacking ? ["warn", "Unconfirmed"] : ["ok", "Yes"], opt_out: ["bad", "No"], pending: ["warn", "Pending"], some: ["warn", "Some topics"] };
   return h("dl", { class: "consents" }, channels.map((channel) => {
     const [kind, text] = mark[found.get(channel)] || ["none", "Not known"];
     return h("div", {}, h("dt", {}, format.words(channel).replace("Sms", "SMS")), h("dd", {}, badge(kind, text)));
@@ -216,7 +219,7 @@ function knownBody(view) {
   note("Birth date", customer.birthDate);
   for (const [entity, key, label] of [["contact_point_email", "email", "Email"], ["contact_point_phone", "phone", "Phone"], ["contact_point_address", "address", "Address"], ["loyalty_membership", "", "Loyalty card"]]) {
     if (!view.entities.has(entity) && !(key && key in customer)) continue;
-    const count = nodesOf(view, entity).length;
+    const count = alikeContacts(nodesOf(view, entity), view.entities.get(entity) || { name: entity }).length;
     note(count > 1 ? `${label} (${count})` : label, count || (key && customer[key]));
   }
   return [

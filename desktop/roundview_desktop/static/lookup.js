@@ -69,10 +69,7 @@ export async function ask(documentId, by, signal) {
     throw new Unreachable();
   }
   const errors = Array.isArray(answer.errors) ? answer.errors : [];
-  const codes = errors.map(codeOf);
-  if (!answer.data && (response.status === 404 || codes.some((c) => /PERSISTED|DOCUMENT/.test(c)))) {
-    throw new StaleDocument();
-  }
+  if (!answer.data && errors.some(isStale)) throw new StaleDocument();
   const extensions = answer.extensions || {};
   return {
     customer: answer.data ? answer.data.customer : null,
@@ -82,6 +79,11 @@ export async function ask(documentId, by, signal) {
     complete: extensions.complete !== false,
     ms: performance.now() - started,
   };
+}
+
+// The server does not know the document any more, or the catalog has no such field any more.
+function isStale(error) {
+  return codeOf(error) === "UNKNOWN_NAME" || (codeOf(error) === "BAD_REQUEST" && Boolean(error.locations));
 }
 
 export function codeOf(error) {

@@ -1,8 +1,7 @@
 // Decides which panels there are and how the rows of each entity read.
 import { badge, h, icon, replace } from "./dom.js";
 import * as format from "./format.js";
-import { anchorOf, textOf } from "./header.js";
-import { isInFlight, isOpenCase, newestFirst, readPage, recordId } from "./view.js";
+import { anchorOf, isInFlight, isOpenCase, newestFirst, readPage, recordId, textOf } from "./view.js";
 
 // `entities` share a panel; the first six panels answer the keys 1 to 6.
 const PANELS = [
@@ -10,9 +9,11 @@ const PANELS = [
   { id: "orders", title: "Orders", entities: ["sales_order"], row: orderRow },
   { id: "engagement", title: "Engagement", entities: ["engagement"], row: engagementRow, group: byCampaign },
   { id: "consent", title: "Consent", entities: ["consent"], row: consentRow },
-  { id: "contact", title: "Contact points", entities: ["contact_point_email", "contact_point_phone", "contact_point_address", "contact_point_social"], row: contactRow },
+  { id: "contact", title: "Contact points", entities: ["contact_point_email", "contact_point_phone", "contact_point_address", "contact_point_social"], row: contactRow, group: alikeContacts },
   { id: "loyalty", title: "Loyalty and numbers", entities: ["loyalty_membership", "party_identification"], row: numberRow },
   { id: "feel", title: "Feedback", entities: ["survey_response", "social_mention"], row: feedbackRow },
+  { id: "notes", title: "Notes", entities: ["note"], row: noteRow },
+  { id: "relations", title: "Relations", entities: ["party_relationship"], row: relationRow },
   { id: "records", title: "Records of this person", entities: ["individual"], row: personRow },
 ];
 const ONLY_TIMELINE = new Set(["message", "conversation"]);
@@ -35,37 +36,46 @@ export function renderPanels(node, view) {
   replace(node, inColumns(nodes).map((column) => h("div", { class: "panel-column" }, column)));
 }
 
-// Two columns that keep the order of the keys: the cut is where both are about equally long.
+// Two columns that keep the order of the keys, cut where they are most alike in length.
 function inColumns(nodes) {
-  const lengths = nodes.map((node) => 2 + node.querySelectorAll(".rows > li").length);
-  const half = lengths.reduce((sum, length) => sum + length, 0) / 2;
-  let sum = 0;
-  const cut = lengths.findIndex((length) => (sum += length) >= half) + 1;
-  return [nodes.slice(0, cut), nodes.slice(cut)];
+  const lengths = nodes.map((node) => 2 + node.querySelectorAll(":scope > .rows > li").length);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  let [best, bestGap, sum] = [0, Infinity, 0];
+  lengths.forEach((length, at) => {
+    sum += length;
+    if (Math.abs(total - 2 * sum) < bestGap) [best, bestGap] = [at + 1, Math.abs(total - 2 * sum)];
+  });
+  return [nodes.slice(0, best), nodes.slice(best)];
 }
 
 function renderPanel(view, panel, at) {
   const lists = panel.names.map((name) => ({ entity: view.entities.get(name), ...view.list(name) }));
-  const total = lists.reduce((sum, list) => sum + list.nodes.length, 0);
   const hasMore = lists.some((list) => list.hasMore);
+  const isUnknown = lists.every((list) => list.failure);
   const rows = lists.flatMap((list) => {
     const nodes = list.entity.at ? newestFirst(list.nodes, list.entity.at) : list.nodes;
-    return (panel.group ? panel.group(nodes) : nodes).map((row) => [row, list.entity]);
+    return (panel.group ? panel.group(nodes, list.entity) : nodes).map((row) => [row, list.entity]);
   });
   if (panel.id === "work") rows.sort((a, b) => Number(isOpenCase(b[0])) - Number(isOpenCase(a[0])));
+  const total = panel.group === alikeContacts ? rows.length : lists.reduce((sum, list) => sum + list.nodes.length, 0);
   const items = rows.map(([row, entity]) => panel.row(view, row, entity));
   const rest = items.slice(SHOWN_AT_FIRST);
   const heading = `panel-${panel.id}`;
   return h("section", { class: "panel", id: `section-${panel.id}`, "aria-labelledby": heading },
     h("header", { class: "panel-head" },
       h("h2", { id: heading, tabindex: "-1", title: panel.comment }, panel.title),
-      h("span", { class: "count" }, hasMore ? `${total}+` : String(total)),
+      h("span", { class: "count" }, isUnknown ? "" : hasMore ? `${total}+` : String(total)),
       at < 6 && h("kbd", { class: "panel-key", "aria-hidden": "true" }, at + 1)),
-    lists.map((list) => lacking(view, list)),
+    lackingOf(view, lists),
     items.length ? h("ul", { class: "rows" }, items.slice(0, SHOWN_AT_FIRST))
-      : h("p", { class: "empty" }, lists.every((list) => list.failure) ? "Not available" : "None"),
+      : !isUnknown && h("p", { class: "empty" }, lists.some((list) => !list.complete) ? "None in the systems that answered" : "None"),
     rest.length > 0 && h("details", { class: "more" },
       h("summary", {}, `Show ${rest.length} more`), h("ul", { class: "rows" }, rest)));
+}
+
+function lackingOf(view, lists) {
+  const notes = lists.map((list) => lacking(view, list)).filter(Boolean);
+  return notes.filter((note, at) => notes.findIndex((one) => one.textContent === note.textContent) === at);
 }
 
 // Says which system a list lacks; never by colour alone.
@@ -76,8 +86,8 @@ export function lacking(view, list) {
   if (failed && !systems.length) systems = [view.title(failed)];
   const what = systems.length ? format.list(systems) : "a system";
   return h("p", { class: "lacking" }, icon("warn"), list.failure
-    ? `${what} did not deliver: nothing to show, not “none”.`
-    : `Incomplete: ${what} did not deliver. There may be more.`);
+    ? `${what} did not answer, so this is not known.`
+    : `Incomplete: ${what} did not answer. There may be more.`);
 }
 
 // One row that opens: what it is, then every field and where it comes from.
@@ -87,8 +97,13 @@ export function disclosure(view, row, entity, { mark, title, beside, sub, side, 
       h("span", { class: "row-main" },
         h("span", { class: "row-head" }, h("span", { class: "row-title" }, title), beside),
         h("span", { class: "row-sub" }, sub.filter(Boolean).join(" · "))),
-      h("span", { class: "row-side" }, side, h("span", { class: "source-tag" }, view.title(row.source)))),
-    h("div", { class: "row-body" }, extra, fieldsOf(row, entity), originOf(view, row))));
+      h("span", { class: "row-side" }, side, sourceTag(view, row))),
+    h("div", { class: "row-body" }, extra, fieldsOf(row, entity), (row.alike || [row]).map((one) => originOf(view, one)))));
+}
+
+function sourceTag(view, row) {
+  const titles = [...new Set((row.alike || [row]).map((one) => view.title(one.source)))];
+  return h("span", { class: "source-tag", title: titles.join(", ") }, titles.length > 1 ? `${titles.length} systems` : titles[0]);
 }
 
 export function fieldsOf(row, entity) {
@@ -181,17 +196,45 @@ function consentRow(view, row, entity) {
   const marks = { opt_in: ["ok", "Opted in"], opt_out: ["bad", "Opted out"], pending: ["warn", "Pending"] };
   const [kind, text] = marks[row.status] || ["none", format.words(row.status)];
   return disclosure(view, row, entity, {
-    mark: iconOfChannel(row.channel),
-    title: format.words(row.channel || row.scope || "All channels"),
-    sub: [row.channel && format.words(row.scope), row.legalBasis && `basis: ${row.legalBasis.replaceAll("_", " ")}`, row.capturedAt && `since ${format.dayOf(row.capturedAt)}`],
+    mark: row.channel ? iconOfChannel(row.channel) : "consent",
+    title: consentTitle(row),
+    sub: [row.scope && format.words(row.scope), row.legalBasis && `basis: ${row.legalBasis.replaceAll("_", " ")}`, row.capturedAt && `since ${format.dayOf(row.capturedAt)}`],
     side: badge(kind, text),
   });
+}
+
+export function consentTitle(row) {
+  const channel = row.channel ? format.words(row.channel) : "";
+  return channel ? [channel, row.topic].filter(Boolean).join(": ") : format.words(row.topic || row.scope || "All channels");
+}
+
+// The same address or number in several systems is one row that names them all.
+export function alikeContacts(nodes, entity) {
+  const groups = new Map();
+  for (const row of nodes) {
+    const key = contactKey(row, entity.name) || recordId(row);
+    if (!groups.has(key)) groups.set(key, { ...row, alike: [] });
+    const group = groups.get(key);
+    group.alike.push(row);
+    for (const mark of ["isPrimary", "isMobile", "verified", "lastBounceAt", "optOut"]) group[mark] = group[mark] || row[mark];
+  }
+  return [...groups.values()];
+}
+
+function contactKey(row, entityName) {
+  const keys = {
+    contact_point_email: row.emailNormalized || row.emailAddress,
+    contact_point_phone: row.phoneE164 || row.phoneRaw,
+    contact_point_address: [row.line1, row.line2, row.postalCode, row.city].filter(Boolean).join(" "),
+    contact_point_social: [row.network, row.handleNormalized || row.handle].filter(Boolean).join(" "),
+  };
+  return String(keys[entityName] || "").toLowerCase();
 }
 
 function contactRow(view, row, entity) {
   const address = row.formatted || [row.line1, row.postalCode, row.city, row.countryCode].filter(Boolean).join(", ");
   const kinds = {
-    contact_point_email: ["email", row.emailAddress],
+    contact_point_email: ["email", row.emailNormalized || row.emailAddress],
     contact_point_phone: ["phone", row.phoneE164 || row.phoneRaw],
     contact_point_address: ["address", address],
     contact_point_social: ["globe", row.handle],
@@ -200,7 +243,7 @@ function contactRow(view, row, entity) {
   return disclosure(view, row, entity, {
     mark,
     title: textOf(text),
-    sub: [row.isPrimary && "primary", row.isMobile && "mobile", row.verifiedAt && "verified", row.type, row.network, row.lastBounceAt && "bounces", row.optOut && "opted out"],
+    sub: [row.isPrimary && "primary", row.isMobile && "mobile", (row.verified || row.verifiedAt) && "verified", row.type, row.network, row.lastBounceAt && "bounces", row.optOut && "opted out"],
   });
 }
 
@@ -209,7 +252,7 @@ function numberRow(view, row, entity) {
   const hasPoints = isLoyalty && !isEmpty(row.pointsBalance);
   return disclosure(view, row, entity, {
     mark: isLoyalty ? "star" : "hash",
-    title: textOf(isLoyalty ? row.memberNo : row.numberNormalized || row.name),
+    title: textOf(isLoyalty ? row.memberNo : row.number || row.numberNormalized || row.name),
     sub: isLoyalty ? [row.program, row.tier && format.words(row.tier)] : [format.words(row.type), row.issuedBy],
     side: hasPoints && h("span", { class: "amount" }, `${format.number(row.pointsBalance)} points`),
   });
@@ -227,6 +270,22 @@ function feedbackRow(view, row, entity) {
 export function scoreText(row) {
   const most = isEmpty(row.scaleMax) ? "" : ` / ${format.number(row.scaleMax)}`;
   return `${String(row.instrument || "Survey").toUpperCase()} ${format.number(row.score)}${most}`;
+}
+
+function noteRow(view, row, entity) {
+  return disclosure(view, row, entity, {
+    mark: "message",
+    title: textOf(row.text),
+    sub: [row.pinned && "pinned", row.author, format.ago(row.createdAt)],
+  });
+}
+
+function relationRow(view, row, entity) {
+  return disclosure(view, row, entity, {
+    mark: "person",
+    title: textOf(row.toName || row.toId),
+    sub: [format.words(row.type), row.since && `since ${format.dayOf(row.since)}`],
+  });
 }
 
 function personRow(view, row, entity) {

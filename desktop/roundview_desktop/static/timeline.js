@@ -1,9 +1,8 @@
 // Decides how everything dated becomes one history, newest first, with filters.
 import { h, icon, replace } from "./dom.js";
 import * as format from "./format.js";
-import { fieldsOf, iconOfChannel, lacking, linesOf, originOf, scoreText, stepsText, tellingFields } from "./panels.js";
-import { anchorOf } from "./header.js";
-import { readPage } from "./view.js";
+import { consentTitle, fieldsOf, iconOfChannel, lacking, linesOf, originOf, scoreText, stepsText, tellingFields } from "./panels.js";
+import { anchorOf, readPage } from "./view.js";
 
 const KINDS = { sales_order: "Orders", support_case: "Cases", engagement: "Engagement", message: "Messages", conversation: "Messages", survey_response: "Feedback", consent: "Consent", social_mention: "Social", note: "Notes", lead: "Leads" };
 const HIDDEN_CHILDREN = new Set(["payment", "sales_order_product"]);
@@ -137,7 +136,7 @@ function describe({ row, entity, kind, steps }) {
     case "survey_response":
       return ["heart", scoreText(row), row.comment || ""];
     case "consent":
-      return ["consent", `${format.words(row.channel || row.scope || "Consent")}: ${status || "changed"}`, join(row.scope && format.words(row.scope), row.legalBasis && format.words(row.legalBasis))];
+      return ["consent", consentTitle(row), join(status, row.scope && format.words(row.scope), row.legalBasis && format.words(row.legalBasis))];
     case "note":
       return ["message", row.text || "Note", join(row.author)];
     default: {

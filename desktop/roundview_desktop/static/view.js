@@ -51,6 +51,17 @@ export function nodesOf(view, name) {
   return list ? list.nodes : [];
 }
 
+// Every row of an entity, below the customer or below another record, a page deep or three.
+export function allRows(view, name) {
+  const rows = [];
+  const walk = (entity, page) => page.nodes.forEach((row) => {
+    if (entity.name === name) rows.push(row);
+    for (const child of entity.children || []) walk(child, readPage(row[child.key]));
+  });
+  for (const entity of view.entities.values()) walk(entity, view.list(entity.name));
+  return rows;
+}
+
 // Names the systems that a list lacks, or an empty list.
 export function missingTitles(view, ...names) {
   const missing = new Set();
@@ -81,4 +92,14 @@ export function isInFlight(row) {
 
 export function newestFirst(rows, key) {
   return [...rows].sort((a, b) => (Date.parse(b[key]) || 0) - (Date.parse(a[key]) || 0));
+}
+
+export function anchorOf(row, entityName) {
+  return `record-${entityName}-${encodeURIComponent(recordId(row)).replaceAll("%", "_")}`;
+}
+
+export function textOf(value) {
+  if (value === null || value === undefined || value === "") return "—";
+  if (Array.isArray(value)) return value.map(textOf).join(", ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

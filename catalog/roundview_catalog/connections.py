@@ -1,0 +1,64 @@
+"""Decides how a catalog says where a source is and how calls prove who we are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import StrictBool, model_validator
+
+from roundview_catalog.tables import Shape
+
+
+class SqliteConnection(Shape):
+    """Where a SQLite database lies."""
+
+    path: str
+    """The file, relative to the catalog folder; may hold ${env:…}."""
+    table_prefix: str = ""
+    """What every table name of the source begins with; mappings leave it out."""
+
+
+class FilesConnection(Shape):
+    """Where files lie."""
+
+    root: str
+    """The folder, relative to the catalog folder; may hold ${env:…}."""
+
+
+class BasicAuth(Shape):
+    """User name and password of HTTP basic authentication."""
+
+    user: str
+    """User name."""
+    password: str
+    """Password, as ${env:…} or ${file:…}."""
+
+
+class Auth(Shape):
+    """How calls prove who we are; exactly one way."""
+
+    bearer: str | None = None
+    """Token of the Authorization header, as ${env:…} or ${file:…}."""
+    basic: BasicAuth | None = None
+    """User name and password."""
+    header: Mapping[str, str] | None = None
+    """A header of the API's own: {X-Api-Key: "${env:KEY}"}."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        ways = [way for way in (self.bearer, self.basic, self.header) if way is not None]
+        if len(ways) != 1:
+            raise ValueError("auth names exactly one of bearer, basic and header")
+        return self
+
+
+class RestConnection(Shape):
+    """Where an API answers."""
+
+    base_url: str
+    """Scheme, host and first part of the path; may hold ${env:…}."""
+    auth: Auth | None = None
+    """How calls prove who we are."""
+    private: StrictBool = False
+    """Allows a loopback or private address."""

@@ -1,0 +1,40 @@
+"""Decides how large an answer may become in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+_SCALAR_BYTES = 8
+
+
+class AnswerSize:
+    """Adds up the bytes of an answer, batch by batch; texts count what they hold."""
+
+    __slots__ = ("_left", "_limit", "_rows")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._left = limit_bytes
+        self._rows = 0
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Tells whether more came than is allowed."""
+        return self._left < 0
+
+    @property
+    def room(self) -> int:
+        """Returns how many rows like those before still fit, at least one."""
+        used = self._limit - self._left
+        return max(1, self._left * self._rows // used) if used > 0 else self._left
+
+    def is_over(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Counts some rows; returns whether the limit is passed."""
+        self._left -= sum(
+            len(value) if value.__class__ is str or value.__class__ is bytes else _SCALAR_BYTES
+            for row in rows
+            for value in row
+        )
+        self._rows += len(rows)
+        return self._left < 0

@@ -1,0 +1,249 @@
+"""Decides how HTTP is spoken: one origin, one checked address, bounded bodies, no redirects."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+import httpx
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_ADDRESS_SECONDS: Final = 60.0
+# Below the usual 5 s of servers: a connection that both sides close at once loses a call.
+_KEEPALIVE_SECONDS: Final = 3.0
+# Plain httpx scans its pool on each call: more connections cost more than they bring.
+_MOST_CONNECTIONS: Final = 16
+_METADATA: Final = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16")
+)
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class Failure(StrEnum):
+    """Names what can go wrong below HTTP."""
+
+    UNREACHABLE = "unreachable"
+    FORBIDDEN_ADDRESS = "forbidden address"
+    CUT = "cut"
+    GARBAGE = "garbage"
+    TOO_LARGE = "too large"
+
+
+class HttpError(Exception):
+    """A call that brought no answer. It carries no text of the source."""
+
+    def __init__(self, failure: Failure, *, is_stale_connection: bool = False) -> None:
+        super().__init__(failure.value)
+        self.failure = failure
+        self.is_stale_connection = is_stale_connection
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """Status, headers (names in lower case) and decoded body of one answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port that every call of a source goes to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """Returns what stands in the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_default = self.port == (443 if self.scheme == "https" else 80)
+        return host if is_default else f"{host}:{self.port}"
+
+
+class HttpPort(Protocol):
+    """What the REST connector needs of an HTTP client; `target` is path and query, encoded.
+
+    Raises HttpError. Cancelling the awaiting task closes the connection. Bodies above
+    `limit_bytes`, counted after decompression, are refused while they arrive.
+    """
+
+    async def get(
+        self, target: str, headers: Mapping[str, str], limit_bytes: int
+    ) -> HttpAnswer: ...
+
+    async def post(
+        self, target: str, headers: Mapping[str, str], limit_bytes: int, body: bytes
+    ) -> HttpAnswer: ...
+
+    async def close(self) -> None: ...
+
+
+class HttpxPort:
+    """The default client: httpx's transport without its redirects, cookies and proxies."""
+
+    def __init__(self, origin: Origin, *, private: bool, connections: int) -> None:
+        self._origin = origin
+        self._private = private
+        self._connections = min(connections, _MOST_CONNECTIONS)
+        self._transport: httpx.AsyncHTTPTransport | None = None
+        self._starting = asyncio.Lock()
+        self._address: tuple[str, float] = ("", 0.0)
+        self._is_closed = False
+
+    async def get(self, target: str, headers: Mapping[str, str], limit_bytes: int) -> HttpAnswer:
+        """Sends GET and returns the answer."""
+        return await self._send("GET", target, headers, limit_bytes, b"")
+
+    async def post(
+        self, target: str, headers: Mapping[str, str], limit_bytes: int, body: bytes
+    ) -> HttpAnswer:
+        """Sends POST and returns the answer."""
+        return await self._send("POST", target, headers, limit_bytes, body)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        self._is_closed = True
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
+
+    async def _send(
+        self, method: str, target: str, headers: Mapping[str, str], limit_bytes: int, body: bytes
+    ) -> HttpAnswer:
+        if self._is_closed:
+            raise HttpError(Failure.UNREACHABLE)
+        address = await self._checked_address()
+        transport = self._transport or await self._start()
+        request = httpx.Request(
+            method,
+            httpx.URL(
+                scheme=self._origin.scheme,
+                host=address,
+                port=self._origin.port,
+                raw_path=target.encode("ascii"),
+            ),
+            headers={"Host": self._origin.authority, "Accept-Encoding": "gzip", **headers},
+            content=body,
+            # The certificate must be the host's, although the address is what we connect to.
+            extensions={"sni_hostname": self._origin.host, "timeout": {}},
+        )
+        try:
+            response = await transport.handle_async_request(request)
+            try:
+                return await _received(response, limit_bytes)
+            finally:
+                await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            self._address = ("", 0.0)
+            raise HttpError(Failure.UNREACHABLE) from None
+        except (httpx.RemoteProtocolError, httpx.LocalProtocolError) as error:
+            if "disconnected without" in str(error):
+                raise HttpError(Failure.CUT, is_stale_connection=True) from None
+            is_cut = "peer closed connection" in str(error)
+            raise HttpError(Failure.CUT if is_cut else Failure.GARBAGE) from None
+        except httpx.TransportError:
+            raise HttpError(Failure.CUT, is_stale_connection=True) from None
+
+    async def _start(self) -> httpx.AsyncHTTPTransport:
+        async with self._starting:
+            if self._transport is None:
+                # Reading the certificates takes tens of milliseconds; plain HTTP needs none.
+                if self._origin.scheme == "https":
+                    context = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
+                else:
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                self._transport = httpx.AsyncHTTPTransport(
+                    verify=context,
+                    trust_env=False,
+                    limits=httpx.Limits(
+                        max_connections=self._connections,
+                        max_keepalive_connections=self._connections,
+                        keepalive_expiry=_KEEPALIVE_SECONDS,
+                    ),
+                )
+            return self._transport
+
+    async def _checked_address(self) -> str:
+        """Returns the address to connect to: the one that was checked, never the name again."""
+        address, until = self._address
+        if address and time.monotonic() < until:
+            return address
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(
+                self._origin.host, self._origin.port, type=socket.SOCK_STREAM
+            )
+        except (OSError, UnicodeError):
+            raise HttpError(Failure.UNREACHABLE) from None
+        addresses = [str(entry[4][0]) for entry in found]
+        for one in addresses:
+            if not is_allowed(ipaddress.ip_address(one.partition("%")[0]), private=self._private):
+                raise HttpError(Failure.FORBIDDEN_ADDRESS)
+        self._address = (addresses[0], time.monotonic() + _ADDRESS_SECONDS)
+        return addresses[0]
+
+
+def is_allowed(address: IPAddress, *, private: bool) -> bool:
+    """Tells whether a source may be at an address; it is what counts, not how it is written.
+
+    Link-local and metadata addresses never; loopback and private ones only with `private`.
+    """
+    address = _embedded(address)
+    if address in _METADATA or address.is_link_local or address.is_multicast:
+        return False
+    if address.is_unspecified or (address.is_reserved and not address.is_loopback):
+        return False
+    return private or address.is_global
+
+
+def _embedded(address: IPAddress) -> IPAddress:
+    """Returns the IPv4 address that an IPv6 one leads to."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address.sixtofour is not None:
+            return address.sixtofour
+        if address.teredo is not None:
+            return address.teredo[1]
+        if address in _TRANSLATED:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+async def _received(response: httpx.Response, limit_bytes: int) -> HttpAnswer:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "deflate", ""):
+        raise HttpError(Failure.GARBAGE)
+    # 32 + the window size: either header is recognised.
+    inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if encoding in ("gzip", "deflate") else None
+    parts: list[bytes] = []
+    left = limit_bytes
+    # Raw: httpx's own decoding would unfold a bomb before we see it.
+    async for chunk in response.aiter_raw():
+        if inflate is not None:
+            try:
+                # Asking for one byte more than is left shows a bomb before it unfolds.
+                chunk = inflate.decompress(chunk, left + 1)
+            except zlib.error:
+                raise HttpError(Failure.GARBAGE) from None
+        left -= len(chunk)
+        if left < 0:
+            raise HttpError(Failure.TOO_LARGE)
+        parts.append(chunk)
+    if inflate is not None and not inflate.eof and any(parts):
+        raise HttpError(Failure.CUT)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return HttpAnswer(response.status_code, headers, b"".join(parts))

@@ -1,0 +1,102 @@
+"""Decides how a fragment reads in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from roundview_catalog.model import SourceTable
+from roundview_catalog.types import Kind
+from roundview_federation.connectors.statement import (
+    BoundNames,
+    Scope,
+    bind_names,
+    qualified,
+    scope_of,
+    with_exact_text,
+    with_keysets,
+    with_physical_names,
+)
+from roundview_federation.plan import ChildRows, Fragment
+
+_WHOLE = (Kind.INTEGER, Kind.BIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteCall:
+    """One statement, the same text for any number of keys; `children` JSON columns end a row."""
+
+    text: str
+    names: BoundNames
+    children: int
+    row_cap: int
+
+
+def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> SqliteCall:
+    """Returns the statement of a fragment."""
+    scope = scope_of(fragment, tables)
+    tree = _translated(fragment.tree, scope)
+    for child in fragment.children:
+        rows = exp.Subquery(this=_child(child, scope))
+        tree.append("expressions", exp.alias_(rows, f"rows_{child.alias}", quoted=True))
+    limit = tree.args.get("limit")
+    if limit is not None:
+        # LIMIT NULL is an error here; a negative one is none.
+        unlimited = exp.Coalesce(this=limit.expression.copy(), expressions=[exp.Literal.number(-1)])
+        tree.set("limit", exp.Limit(expression=unlimited))
+    names = bind_names(tree, fragment.keysets)
+    text = tree.sql(dialect="sqlite", identify=True)
+    return SqliteCall(text, names, len(fragment.children), fragment.row_cap)
+
+
+def _translated(tree: exp.Select, scope: Scope) -> exp.Select:
+    result = with_physical_names(qualified(tree), scope)
+    return with_exact_text(with_keysets(result, _in_json), scope, "BINARY")
+
+
+def _in_json(column: exp.Expr, keys: exp.Placeholder) -> exp.Expr:
+    each = exp.alias_(
+        exp.Table(this=exp.Anonymous(this="json_each", expressions=[keys])), "keys", table=True
+    )
+    values = exp.select(exp.column("value", table="keys")).from_(each)
+    return exp.In(this=column, query=exp.Subquery(this=values))
+
+
+def _child(child: ChildRows, scope: Scope) -> exp.Select:
+    tree = _translated(child.tree, scope)
+    cells = [_cell(one, scope) for one in tree.expressions]
+    row = exp.Anonymous(this="json_array", expressions=cells)
+    tree.set("expressions", [exp.Anonymous(this="json_group_array", expressions=[row])])
+    return tree
+
+
+def _cell(node: exp.Expr, scope: Scope) -> exp.Expr:
+    """Returns a value as JSON can carry it.
+
+    SQLite writes a REAL into JSON with 15 digits, which is not the number; 17 digits are.
+    A BLOB would be an error; as text it is what a text column meant to hold.
+    """
+    declared = scope.column(node) if isinstance(node, exp.Column) else None
+    if declared is not None and declared.type.kind in _WHOLE:
+        return node
+    kind = exp.Anonymous(this="typeof", expressions=[node.copy()])
+    digits = exp.Anonymous(this="printf", expressions=[exp.Literal.string("%!.17g"), node.copy()])
+    finite = exp.Between(
+        this=node.copy(),
+        low=exp.Literal.number("-1.7976931348623157e308"),
+        high=exp.Literal.number("1.7976931348623157e308"),
+    )
+    number = exp.Case(
+        ifs=[exp.If(this=finite, true=exp.Anonymous(this="json", expressions=[digits]))]
+    )
+    text = exp.Cast(this=node.copy(), to=exp.DataType.build("text"))
+    return exp.Case(
+        this=kind,
+        ifs=[
+            exp.If(this=exp.Literal.string("real"), true=number),
+            exp.If(this=exp.Literal.string("blob"), true=text),
+        ],
+        default=node.copy(),
+    )

@@ -1,0 +1,41 @@
+"""Decides the options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roundview_catalog.errors import RequestError
+
+CatalogOption = Annotated[
+    Path | None,
+    typer.Option("--catalog", help="Catalog folder.", envvar="ROUNDVIEW_CATALOG"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+IdentifierArgument = Annotated[
+    str, typer.Argument(metavar="KIND=VALUE", help="An identifier: phone=…, email=…")
+]
+
+
+def identifier(text: str) -> tuple[str, str]:
+    """Splits KIND=VALUE.
+
+    >>> identifier("phone=030 123")
+    ('phone', '030 123')
+    """
+    kind, separator, value = text.partition("=")
+    if not separator or not kind.strip():
+        raise RequestError(
+            "this is not KIND=VALUE", code="RV101", hint="for example phone=030123456"
+        )
+    return kind.strip(), value
+
+
+def record(text: str) -> tuple[str, str]:
+    """Splits SOURCE/SOURCE_KEY; the key may hold further slashes."""
+    source, separator, key = text.partition("/")
+    if not separator or not key:
+        raise RequestError("this is not SOURCE/SOURCE_KEY", code="RV101", hint="for example crm/17")
+    return source, key

@@ -1,0 +1,54 @@
+"""Decides the commands that serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEMO_EXAMPLES = """\b
+Examples:
+  roundview demo
+  roundview demo --people 20000 --dir big-demo --port 9000"""
+SERVE_EXAMPLES = """\b
+Examples:
+  roundview serve my-catalog
+  ROUNDVIEW_PORT=9000 roundview serve my-catalog"""
+
+
+def demo(
+    people: Annotated[int, typer.Option(min=10, help="How many people to invent.")] = 2000,
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Where the invented systems are kept.")
+    ] = Path(".demo"),
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """Make four invented systems and serve a live view over them."""
+    from roundview.demonstration import demonstrate
+
+    demonstrate(directory, people, port)
+
+
+def serve(
+    catalog: Annotated[Path | None, typer.Argument(help="Catalog folder.")] = None,
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """Serve a catalog: the agents' desk and GraphQL."""
+    from roundview.client import open_federation
+    from roundview.demonstration import address, run_in_loop
+    from roundview.serve import listen, run
+    from roundview.settings import read_settings
+
+    settings = read_settings()
+    listener = listen(host or settings.host, settings.port if port is None else port)
+    federation = open_federation(catalog)
+    base = address(listener)
+
+    def announce() -> None:
+        typer.echo(f"desk      {base}/desk")
+        typer.echo(f"GraphQL   {base}/graphql (schema: {base}/graphql/schema)")
+        typer.echo(f"acting as the principal {federation.principal.name}: nobody is authenticated")
+
+    run_in_loop(run(federation, listener, announce))

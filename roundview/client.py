@@ -1,0 +1,236 @@
+"""Decides how a Python program asks: one connection, with or without `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from roundview.view import CustomerView
+    from roundview_catalog.model import Catalog
+    from roundview_federation.federation import Federation
+    from roundview_federation.plan import Identifier
+    from roundview_federation.refresh import Progress, Refreshed
+    from roundview_federation.snapshot import SourceState
+    from roundview_identity.explain import Explanation
+
+T = TypeVar("T")
+Record = tuple[str, str]
+
+
+def connect(
+    catalog: Path | str | None = None, *, env: Mapping[str, str] | None = None
+) -> Connection:
+    """Opens a catalog folder for plain calls; no source is asked yet.
+
+    `env` adds values for the catalog's `${env:…}`. Raises CatalogError with every problem.
+
+    >>> with connect(".demo/catalog") as rv:  # doctest: +SKIP
+    ...     view = rv.customer(phone="0171 234 567")
+    """
+    return Connection(connect_async(catalog, env=env))
+
+
+def connect_async(
+    catalog: Path | str | None = None, *, env: Mapping[str, str] | None = None
+) -> AsyncConnection:
+    """Opens a catalog folder for `await`; otherwise like `connect`."""
+    return AsyncConnection(open_federation(catalog, env=env))
+
+
+def open_federation(
+    catalog: Path | str | None = None, *, env: Mapping[str, str] | None = None
+) -> Federation:
+    """Opens the federation of a catalog folder with the files that lie beside it."""
+    # Imported here: `import roundview` and the command line's help need none of it.
+    from roundview.settings import find_workspace
+    from roundview_federation.federation import Federation
+
+    place = find_workspace(catalog)
+    return Federation.open(
+        place.catalog,
+        data_dir=place.data_dir,
+        secret=place.secret_file,
+        env={**place.env, **(env or {})},
+    )
+
+
+class AsyncConnection:
+    """An open catalog for asynchronous programs; close it, or use `async with`."""
+
+    def __init__(self, federation: Federation) -> None:
+        self.federation = federation
+
+    @property
+    def catalog(self) -> Catalog:
+        """Returns the catalog in use."""
+        return self.federation.catalog
+
+    async def customer(
+        self,
+        *,
+        first: int = 20,
+        timeout_seconds: float | None = None,
+        purpose: str = "",
+        **identifier: str,
+    ) -> CustomerView | None:
+        """Finds a customer by one identifier and returns everything known of them, live.
+
+        `first` records of each list are read. Returns None for an unknown identifier; raises
+        RequestError for an impossible one and IdentityError (with
+        `extensions["candidates"]`) where it leads to several customers. Sources that fail
+        are named in the view.
+        """
+        from roundview_catalog.errors import RequestError
+        from roundview_federation.plan import Identifier
+
+        if len(identifier) != 1:
+            kinds = ", ".join(self.catalog.canonical.identifiers)
+            raise RequestError("name exactly one identifier", code="RV101", hint=f"one of {kinds}")
+        ((kind, value),) = identifier.items()
+        return await self.find(
+            Identifier(kind, value), first=first, timeout_seconds=timeout_seconds, purpose=purpose
+        )
+
+    async def find(
+        self,
+        identifier: Identifier,
+        *,
+        first: int = 20,
+        timeout_seconds: float | None = None,
+        purpose: str = "",
+    ) -> CustomerView | None:
+        """Does what `customer` does, for an identifier whose kind is data."""
+        from roundview.view import view_of
+        from roundview_federation.request import Request
+
+        request = Request(
+            principal=self.federation.principal, purpose=purpose, timeout_seconds=timeout_seconds
+        )
+        return view_of(*await self.federation.customer(identifier, request, first=first))
+
+    async def sources(self) -> tuple[SourceState, ...]:
+        """Returns whether each source may be asked, proved now."""
+        return await self.federation.states()
+
+    async def refresh_identity(self, *sources: str, progress: Progress | None = None) -> Refreshed:
+        """Reads the key columns of some sources (default: all) and links their records."""
+        from roundview_federation.refresh import refresh_identity
+
+        return await refresh_identity(self.federation, sources or None, progress)
+
+    async def known_records(self, identifier: Identifier) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Returns customer_id -> (source, source_key) of the records that the identity store
+        knows by an identifier; no source is asked."""
+        from roundview_catalog.errors import RequestError
+
+        kind = self.catalog.canonical.identifiers.get(identifier.kind)
+        if kind is not None and kind.is_live:
+            raise RequestError(
+                f"{kind.name} is looked up in its source",
+                code="RV103",
+                hint="roundview customer finds it",
+            )
+        xref = self.federation.xref
+        forms = self.federation.normalized(identifier)
+        if identifier.kind == "customer_id":
+            ids = [known for form in forms if (known := xref.resolve_id(form)) is not None]
+        else:
+            ids = [one for form in forms for one in xref.lookup(identifier.kind, form)]
+        return {one: xref.members(one) for one in ids}
+
+    async def explain(self, first: Record, second: Record) -> Explanation:
+        """Says why two records, as (source, source_key), are or are not one customer.
+
+        Told from the identity store: no source is asked.
+        """
+        from roundview_identity.explain import explain
+
+        return explain(self.federation.xref, first, second, self.federation.rules())
+
+    async def close(self) -> None:
+        """Closes every source and the identity store."""
+        await self.federation.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class Connection:
+    """An open catalog for plain programs; close it, or use `with`.
+
+    Calls run on an event loop in a thread of their own, so that they work where a loop is
+    already running (notebooks), and may come from several threads.
+    """
+
+    def __init__(self, inner: AsyncConnection) -> None:
+        self._inner = inner
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="roundview", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def catalog(self) -> Catalog:
+        """Returns the catalog in use."""
+        return self._inner.catalog
+
+    def customer(
+        self,
+        *,
+        first: int = 20,
+        timeout_seconds: float | None = None,
+        purpose: str = "",
+        **identifier: str,
+    ) -> CustomerView | None:
+        """Finds a customer by one identifier; see `AsyncConnection.customer`."""
+        return self._wait(
+            self._inner.customer(
+                first=first, timeout_seconds=timeout_seconds, purpose=purpose, **identifier
+            )
+        )
+
+    def find(self, identifier: Identifier, *, first: int = 20) -> CustomerView | None:
+        """Does what `customer` does, for an identifier whose kind is data."""
+        return self._wait(self._inner.find(identifier, first=first))
+
+    def sources(self) -> tuple[SourceState, ...]:
+        """Returns whether each source may be asked, proved now."""
+        return self._wait(self._inner.sources())
+
+    def refresh_identity(self, *sources: str, progress: Progress | None = None) -> Refreshed:
+        """Reads the key columns of some sources (default: all) and links their records."""
+        return self._wait(self._inner.refresh_identity(*sources, progress=progress))
+
+    def known_records(self, identifier: Identifier) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Returns the records that the identity store knows; see `AsyncConnection`."""
+        return self._wait(self._inner.known_records(identifier))
+
+    def explain(self, first: Record, second: Record) -> Explanation:
+        """Says why two records are or are not one customer; see `AsyncConnection.explain`."""
+        return self._wait(self._inner.explain(first, second))
+
+    def close(self) -> None:
+        """Closes every source and the identity store."""
+        if self._loop.is_closed():
+            return
+        self._wait(self._inner.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

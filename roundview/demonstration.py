@@ -1,0 +1,107 @@
+"""Decides what `roundview demo` starts, in which order, and what it tells to try."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+import typer
+import uvloop
+
+from roundview.client import open_federation
+from roundview.demo import estate as estates
+from roundview.demo import support
+from roundview.progress import progress
+from roundview.serve import listen, run
+from roundview.settings import read_settings
+from roundview_federation.federation import Federation
+from roundview_federation.refresh import refresh_identity
+
+
+def demonstrate(directory: Path, people: int, port: int | None) -> None:
+    """Makes the estate, starts its support app, links identities and serves until stopped."""
+    settings = read_settings()
+    listener = listen(settings.host, settings.port if port is None else port)
+    with progress("making the estate") as report:
+        estate = estates.make(directory, people, progress=report)
+    process = support.start(directory)
+    try:
+        write_env(directory, process)
+        federation = open_federation(estate.catalog)
+        _say_what_runs(federation, estate, process)
+        run_in_loop(_link_and_serve(federation, listener, estate))
+    finally:
+        process.stop()
+
+
+def write_env(directory: Path, process: support.SupportProcess) -> None:
+    """Writes what the estate's catalog names into `env` beside it; the file holds a token.
+
+    A command in another terminal finds the running systems by it.
+    """
+    path = directory / "env"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"ROUNDVIEW_DEMO={directory.resolve()}\n")
+        file.write(f"SUPPORT_URL={process.url}\nSUPPORT_TOKEN={process.token}\n")
+
+
+def address(listener: socket.socket) -> str:
+    """Returns the URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run_in_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Runs a server until it ends; being interrupted is its ordinary end."""
+    with (
+        suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(work)
+
+
+async def _link_and_serve(
+    federation: Federation, listener: socket.socket, estate: estates.Estate
+) -> None:
+    with progress("identity") as report:
+        linked = await refresh_identity(federation, progress=report)
+    typer.echo(
+        f"{linked.summary.records} records of people are {linked.summary.customers} customers"
+    )
+    await run(federation, listener, lambda: _say_what_to_try(address(listener), estate))
+
+
+def _say_what_runs(
+    federation: Federation, estate: estates.Estate, process: support.SupportProcess
+) -> None:
+    names = ", ".join(federation.catalog.sources)
+    typer.echo(f"{estate.people} invented people in {names} under {estate.directory}")
+    typer.echo(f"the support app is process {process.pid} on port {process.port}: kill it and look")
+    typer.echo(f"acting as the principal {federation.principal.name}: nobody is authenticated")
+
+
+def _say_what_to_try(base: str, estate: estates.Estate) -> None:
+    phone = estate.truth["personas"]["heroine"]["identifiers"]["phone"][1]
+    question = f'{{ customer(by: {{phone: "{phone}"}}) {{ fullName email }} }}'
+    document = orjson.dumps({"query": question}).decode()
+    typer.echo(
+        f"""
+open
+  {base}/desk
+  {base}/desk?phone={quote(phone, safe="")}
+  {base}/graphql/schema
+try in another terminal
+  .venv/bin/roundview customer phone="{phone}"
+  curl -s {base}/graphql -H 'content-type: application/json' -d '{document}'
+
+ctrl-c ends it"""
+    )
