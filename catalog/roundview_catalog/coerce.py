@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-
+from roundview_catalog.expressions import casts
 from roundview_catalog.places import COUNTRIES, CURRENCIES, LANGUAGES
 from roundview_catalog.types import Kind, Type
 
@@ -19,8 +20,11 @@ Coerce = Callable[[Any], Any]
 
 _TRUE = frozenset({"1", "t", "true", "y", "yes", "on"})
 _FALSE = frozenset({"0", "f", "false", "n", "no", "off"})
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,40}\s*", re.ASCII)
+_DECIMAL = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
 _EXPONENTS = MappingProxyType({scale: Decimal(1).scaleb(-scale) for scale in range(19)})
 _MONEY_SCALE = 4
+_WHOLE = (Kind.INTEGER, Kind.BIGINT)
 
 
 def decoder(type_: Type) -> Coerce | None:
@@ -45,49 +49,16 @@ def converter(source: Type, target: Type, time_zone: str) -> Coerce | None:
     if target.kind is Kind.ENUM:
         return _enum_converter(target.values)
     if target.kind is Kind.DECIMAL:
-        return _decimal_converter(_MONEY_SCALE if target.scale is None else target.scale)
-    if target.kind in (Kind.INTEGER, Kind.BIGINT) and source.kind in (Kind.INTEGER, Kind.BIGINT):
+        scale = _MONEY_SCALE if target.scale is None else target.scale
+        return _rounding(_EXPONENTS[scale], blank=True)
+    if target.kind in _WHOLE and source.kind in (Kind.INTEGER, target.kind):
         return None
     if target.kind is Kind.BOOLEAN and source.kind is Kind.BOOLEAN:
         return None
+    if target.kind is Kind.JSON and source.kind is Kind.JSON:
+        # A text in it is a JSON text already, not JSON to be read.
+        return _printable
     return _CONVERTERS.get(target.kind)
-
-
-def cast(value: Any, target: Type) -> Any:
-    """Returns a value cast as PostgreSQL's CAST does; raises ValueError where it cannot."""
-    if value is None:
-        return None
-    if target.kind is Kind.TEXT:
-        return as_text(value)
-    if target.kind in (Kind.INTEGER, Kind.BIGINT):
-        if isinstance(value, str):
-            return int(value.strip())
-        if isinstance(value, Decimal | float):
-            return int(Decimal(str(value)).quantize(Decimal(1), ROUND_HALF_UP))
-        return int(value)
-    if target.kind is Kind.DATE and isinstance(value, datetime):
-        return value.date()
-    if (
-        target.kind is Kind.TIMESTAMP
-        and isinstance(value, date)
-        and not isinstance(value, datetime)
-    ):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local by meaning
-    decode = decoder(target)
-    return value if decode is None else decode(value)
-
-
-def as_text(value: Any) -> str:
-    """Returns a typed value as PostgreSQL prints it."""
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
-    return str(value)
 
 
 def _text(value: Any) -> str | None:
@@ -95,44 +66,75 @@ def _text(value: Any) -> str | None:
         return value
     if isinstance(value, bytes):
         return value.decode("utf-8")
-    return as_text(value)
+    return casts.to_text(value)
 
 
 def _integer(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if isinstance(value, float | Decimal):
-        if value != int(value):
+        # Infinity and NaN have no whole part at all.
+        if not math.isfinite(value) or value != int(value):
             raise ValueError("not an integer")
         return int(value)
-    return int(value)
+    # Python alone would also read 1_000 and digits of other scripts.
+    if isinstance(value, bool) or (isinstance(value, str) and _INTEGER.fullmatch(value)):
+        return int(value)
+    raise ValueError("not an integer")
 
 
 def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
+    if value is None:
+        return None
+    number = casts.to_float(value if isinstance(value, int | float | Decimal) else str(value))
+    if number != number:
+        raise ValueError("not a number")
+    return number
 
 
 def _decimal_decoder(scale: int | None) -> Coerce:
     exponent = None if scale is None else _EXPONENTS.get(scale)
 
-    def decode(value: Any) -> Decimal | None:
-        if value is None:
+    if exponent is None:
+        return lambda value: None if value is None else _decimal(value)
+    return _rounding(exponent, blank=False)
+
+
+def _decimal(value: Any) -> Decimal:
+    if value.__class__ is Decimal and not value.is_nan():
+        return value
+    if value.__class__ is float and math.isfinite(value):
+        return Decimal(repr(value))
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError("not a decimal")
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("not a decimal") from None
+    if not number.is_finite():
+        raise ValueError("not a finite number")
+    return number
+
+
+def _rounding(exponent: Decimal, *, blank: bool) -> Coerce:
+    """Returns what reads a decimal of that scale; blank text may be NULL."""
+    quantize = casts.EXACT.quantize
+
+    def convert(value: Any) -> Decimal | None:
+        if value is None or (blank and value.__class__ is str and not value.strip()):
             return None
+        if value.__class__ is int:
+            number = Decimal(value)
+        else:
+            number = _decimal(value)
         try:
-            number = value if isinstance(value, Decimal) else Decimal(str(value))
-            if not number.is_finite():
-                raise ValueError("not a finite number")
-            return number if exponent is None else _rounded(number, exponent)
+            rounded = quantize(number, exponent)
         except InvalidOperation:
-            raise ValueError("not a decimal") from None
+            raise ValueError("number out of range") from None
+        # PostgreSQL's numeric knows no negative zero.
+        return rounded if rounded else rounded.copy_abs()
 
-    return decode
-
-
-def _rounded(number: Decimal, exponent: Decimal) -> Decimal:
-    rounded = number.quantize(exponent, ROUND_HALF_UP)
-    # PostgreSQL's numeric knows no negative zero.
-    return rounded if rounded else rounded.copy_abs()
+    return convert
 
 
 def _boolean(value: Any) -> bool | None:
@@ -153,7 +155,7 @@ def _date(value: Any) -> date | None:
         return value.date()
     if isinstance(value, date):
         return value
-    return date.fromisoformat(str(value).strip()[:10])
+    return _parsed(str(value)).date()
 
 
 def _timestamp(value: Any) -> datetime | None:
@@ -162,10 +164,20 @@ def _timestamp(value: Any) -> datetime | None:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local by meaning
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
-    text = str(value).strip()
+        try:
+            return datetime.fromtimestamp(value, UTC)
+        except (OverflowError, OSError):
+            raise ValueError("time out of range") from None
+    return _parsed(str(value))
+
+
+def _parsed(text: str) -> datetime:
+    text = text.strip()
     if text.startswith("0000"):
         raise ValueError("a zero date")
+    if "W" in text:
+        # ISO weeks are dates for Python, not for PostgreSQL.
+        raise ValueError("not a date")
     return datetime.fromisoformat(text)
 
 
@@ -181,12 +193,7 @@ def _uuid(value: Any) -> str | None:
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, str | bytes):
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            raise ValueError("not JSON") from None
-    return value
+    return casts.to_json(value) if isinstance(value, str | bytes) else value
 
 
 _DECODERS: Mapping[Kind, Coerce] = MappingProxyType(
@@ -208,14 +215,22 @@ _DECODERS: Mapping[Kind, Coerce] = MappingProxyType(
 def _to_text(value: Any) -> str | None:
     if value is None:
         return None
-    text = value if isinstance(value, str) else as_text(value)
+    text = value if isinstance(value, str) else casts.to_text(value)
     return text if text and not text.isspace() else None
 
 
-def _to_integer(value: Any) -> int | None:
-    if isinstance(value, str):
-        return int(value) if value.strip() else None
-    return _integer(value)
+def _integer_converter(bits: int) -> Coerce:
+    least, beyond = -(1 << (bits - 1)), 1 << (bits - 1)
+
+    def convert(value: Any) -> int | None:
+        if isinstance(value, str) and not value.strip():
+            return None
+        number = _integer(value)
+        if number is not None and not least <= number < beyond:
+            raise ValueError("out of range")
+        return number
+
+    return convert
 
 
 def _to_boolean(value: Any) -> bool | None:
@@ -230,19 +245,25 @@ def _to_date(value: Any) -> date | None:
     return _date(value)
 
 
-def _decimal_converter(scale: int) -> Coerce:
-    exponent = _EXPONENTS[scale]
+def _to_uuid(value: Any) -> str | None:
+    if value is None or not str(value).strip():
+        return None
+    return casts.to_uuid(value)
 
-    def convert(value: Any) -> Decimal | None:
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return None
-        try:
-            number = value if isinstance(value, Decimal) else Decimal(str(value))
-            return _rounded(number, exponent)
-        except InvalidOperation:
-            raise ValueError("not a decimal") from None
 
-    return convert
+def _to_json(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        return None
+    return _printable(_json(value))
+
+
+def _printable(value: Any) -> Any:
+    """Returns JSON with the numbers that every JSON writer takes."""
+    if isinstance(value, dict):
+        return {name: _printable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_printable(part) for part in value]
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _enum_converter(values: tuple[str, ...]) -> Coerce:
@@ -264,7 +285,7 @@ def _enum_converter(values: tuple[str, ...]) -> Coerce:
 
 def _instant_converter(source: Type, zone: tzinfo) -> Coerce:
     def convert(value: Any) -> datetime | None:
-        if value is None or value == "":
+        if value is None or (isinstance(value, str) and not value.strip()):
             return None
         moment = value if type(value) is datetime else _timestamp(value)
         if moment is None:
@@ -272,7 +293,10 @@ def _instant_converter(source: Type, zone: tzinfo) -> Coerce:
         if moment.tzinfo is None:
             # fold=0 is the earlier of an ambiguous hour, and moves a missing one forward.
             moment = moment.replace(tzinfo=zone, fold=0)
-        return moment.astimezone(UTC)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("time out of range") from None
 
     return convert
 
@@ -305,12 +329,12 @@ def _named(table: Mapping[str, str]) -> Coerce:
 _CONVERTERS: Mapping[Kind, Coerce] = MappingProxyType(
     {
         Kind.TEXT: _to_text,
-        Kind.INTEGER: _to_integer,
-        Kind.BIGINT: _to_integer,
+        Kind.INTEGER: _integer_converter(32),
+        Kind.BIGINT: _integer_converter(64),
         Kind.BOOLEAN: _to_boolean,
         Kind.DATE: _to_date,
-        Kind.UUID: _uuid,
-        Kind.JSON: _json,
+        Kind.UUID: _to_uuid,
+        Kind.JSON: _to_json,
         Kind.COUNTRY: _named(COUNTRIES),
         Kind.CURRENCY: _named(CURRENCIES),
         Kind.LANGUAGE: _named(LANGUAGES),

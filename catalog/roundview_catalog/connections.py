@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from roundview_catalog.tables import Shape
 
@@ -24,6 +24,35 @@ class FilesConnection(Shape):
 
     root: str
     """The folder, relative to the catalog folder; may hold ${env:…}."""
+
+
+class ServerConnection(Shape):
+    """Where a database server answers and how we get in."""
+
+    url: str
+    """scheme://user:password@host:port/database, parts percent-encoded; may hold ${env:…}."""
+    tls: Literal["verify", "require", "disable"] | None = None
+    """verify: certificate and name; require: encrypted only; left out, a loopback address is
+    asked in clear and everything else is verified."""
+    ca: str = ""
+    """File with the authorities to trust, relative to the catalog folder."""
+    cert: str = ""
+    """File with our own certificate."""
+    key: str = ""
+    """File with the key of our own certificate."""
+    table_prefix: str = ""
+    """What every table name of the source begins with; mappings leave it out."""
+
+
+class PostgresConnection(ServerConnection):
+    """Where a PostgreSQL server answers."""
+
+    database_schema: str = Field(default="public", alias="schema")
+    """The schema that holds the tables."""
+
+
+class MysqlConnection(ServerConnection):
+    """Where a MySQL or MariaDB server answers."""
 
 
 class BasicAuth(Shape):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,10 +27,11 @@ from ruamel.yaml.events import (
 
 from roundview_catalog import scalars
 from roundview_catalog.errors import Position
-from roundview_catalog.report import Report
+from roundview_catalog.report import Report, TooManyProblems
 
 LARGEST = 1024 * 1024
 DEEPEST = 32
+MOST_PARTS = 60_000
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,39})")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?")
@@ -118,7 +120,9 @@ def read(text: str, file: str, report: Report) -> Document | None:
         )
         return None
     before = len(report.problems)
-    root = reader.root()
+    root = None
+    with suppress(TooManyProblems):
+        root = reader.root()
     if len(report.problems) > before:
         return None
     if root is None:
@@ -144,7 +148,11 @@ class _Reader:
     def root(self) -> _Node | None:
         documents = 0
         try:
-            for event in YAML(typ="safe", pure=True).parse(self.text):
+            for at, event in enumerate(YAML(typ="safe", pure=True).parse(self.text)):
+                if at > MOST_PARTS:
+                    place = event.start_mark.index
+                    self.refuse(place, "RV204", f"more than {MOST_PARTS} values", "split it")
+                    return None
                 if isinstance(event, DocumentStartEvent):
                     documents += 1
                     if documents > 1:

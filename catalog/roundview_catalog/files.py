@@ -162,7 +162,7 @@ class SourceFile(Shape):
     """Name for people."""
     owner: str = ""
     """Unit that answers for this file."""
-    connector: Literal["sqlite", "files", "rest"]
+    connector: Literal["sqlite", "files", "rest", "postgres", "mysql"]
     """Technology of the source."""
     connection: Mapping[str, Any]
     """Where it is and how we get in; secrets only as ${env:…} or ${file:…}."""
@@ -208,7 +208,7 @@ class CatalogFile(Shape):
 
     roundview: Literal[1]
     """Version of the language."""
-    name: str = "catalog"
+    name: Annotated[str, Field(min_length=1)] = "catalog"
     """Name of the catalog."""
     version: Count = 1
     """Version that the owner counts."""

@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from roundview_catalog.connections import FilesConnection, RestConnection, SqliteConnection
+from roundview_catalog.connections import (
+    FilesConnection,
+    MysqlConnection,
+    PostgresConnection,
+    RestConnection,
+    SqliteConnection,
+)
 from roundview_catalog.files import (
     CatalogFile,
     EntityFile,
@@ -22,10 +28,15 @@ from roundview_catalog.schema_file import SchemaFile
 from roundview_catalog.tables import FileTable, RestTable
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_PARTS: tuple[type[BaseModel], ...] = (
+_CONNECTIONS: tuple[type[BaseModel], ...] = (
     SqliteConnection,
     FilesConnection,
     RestConnection,
+    PostgresConnection,
+    MysqlConnection,
+)
+_PARTS: tuple[type[BaseModel], ...] = (
+    *_CONNECTIONS,
     RestTable,
     FileTable,
     MappingSection,
@@ -78,7 +89,7 @@ def _refine_source(schema: dict[str, Any], canonical: Canonical) -> None:
     properties = schema["properties"]
     properties["connection"] = {
         **_described(properties["connection"]),
-        "anyOf": [_ref(part) for part in (SqliteConnection, FilesConnection, RestConnection)],
+        "anyOf": [_ref(part) for part in _CONNECTIONS],
     }
     properties["tables"] = {
         **_described(properties["tables"]),

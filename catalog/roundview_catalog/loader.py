@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from roundview_catalog.document import LARGEST, Document, read
 from roundview_catalog.errors import CatalogError, Position, Problem
 from roundview_catalog.model import Catalog, Deadlines, Source
 from roundview_catalog.policy_file import read_policy
-from roundview_catalog.report import Report, did_you_mean
+from roundview_catalog.report import Report, TooManyProblems, did_you_mean
 from roundview_catalog.source_file import outline, read_source
 
 _MAIN = "roundview.yaml"
@@ -32,7 +33,7 @@ def load(root: Path, *, env: Mapping[str, str] | None = None) -> Catalog:
     >>> catalog = load(Path("catalog"), env=os.environ)
     """
     report = Report()
-    catalog = _load(root, report, env)
+    catalog = _load_all(root, report, env)
     if report.problems or catalog is None:
         raise CatalogError(report.problems)
     return catalog
@@ -41,7 +42,7 @@ def load(root: Path, *, env: Mapping[str, str] | None = None) -> Catalog:
 def check(root: Path, *, env: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """Returns every problem of a catalog folder, sorted by place."""
     report = Report()
-    _load(root, report, env)
+    _load_all(root, report, env)
     return tuple(sorted(set(report.problems)))
 
 
@@ -56,7 +57,8 @@ def source_outline(root: Path, name: str) -> Source:
     source = None
     if document is not None:
         schema = files.document(f"sources/{name}{_SCHEMA}", Report())
-        source = outline(document, schema, root, report)
+        with suppress(TooManyProblems):
+            source = outline(document, schema, root, report)
     elif not report.problems:
         hint = did_you_mean(name, files.source_names) or "write its file first"
         at = Position(f"sources/{name}.yaml", 1, 1)
@@ -100,6 +102,15 @@ class _Files:
             content = self.texts[name].encode("utf-8", "surrogatepass")
             digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()[:16]
+
+
+def _load_all(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog | None:
+    try:
+        return _load(root, report, env)
+    except TooManyProblems as full:
+        # It may be the report of one part, which nobody joined to ours any more.
+        report.problems += [one for one in full.problems if one not in report.problems]
+        return None
 
 
 def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog | None:
@@ -153,6 +164,9 @@ def _names(root: Path, report: Report) -> Iterator[str]:
     for path in sorted(root.iterdir()):
         if path.suffix not in (".yaml", ".yml") or path.name.startswith("."):
             continue
+        if not path.name.isprintable():
+            _refuse_name(Position(_MAIN, 1, 1), report)
+            continue
         at = Position(path.name, 1, 1)
         if path.name in _LATER_FILES:
             report.add(at, "RV209", f"{path.name} is not supported yet", "move it away")
@@ -166,6 +180,9 @@ def _names(root: Path, report: Report) -> Iterator[str]:
         for path in sorted(inside.iterdir()) if inside.is_dir() else ():
             if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):
                 continue
+            if not path.name.isprintable():
+                _refuse_name(Position(folder, 1, 1), report)
+                continue
             if path.suffix == ".yml":
                 report.add(Position(f"{folder}/{path.name}", 1, 1), "RV205",
                            "not a file of a catalog", "end its name in .yaml")  # fmt: skip
@@ -173,9 +190,17 @@ def _names(root: Path, report: Report) -> Iterator[str]:
             yield f"{folder}/{path.name}"
 
 
+def _refuse_name(at: Position, report: Report) -> None:
+    # Bytes that are no UTF-8, and marks that would steer the terminal which shows the problem.
+    report.add(at, "RV205", "a file with a name that cannot be shown", "rename it")
+
+
 def _text(path: Path, name: str, report: Report) -> str | None:
     start = Position(name, 1, 1)
     try:
+        if not path.is_file():
+            # Opening a pipe would wait for whoever writes into it.
+            raise OSError
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError:

@@ -144,7 +144,8 @@ class SourceColumn:
 
     `normal_form` names the form its values already have (lower, upper or a normalizer);
     `search` the column of the same table to search instead; `references` the table.column in
-    which every value exists.
+    which every value exists; `native` the source's own type where the canonical one does not
+    say all (`character(36)`).
     """
 
     name: str
@@ -156,6 +157,7 @@ class SourceColumn:
     domain: tuple[str, ...] = ()
     search: str = ""
     references: str = ""
+    native: str = ""
 
 
 @dataclass(frozen=True, slots=True)

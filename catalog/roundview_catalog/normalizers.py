@@ -11,6 +11,7 @@ from types import MappingProxyType
 import phonenumbers
 
 LONGEST = 320
+_KEPT = 16_384
 
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _EMAIL = re.compile(r"[a-z0-9.!#$&'*+/=?^_`{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
@@ -40,6 +41,8 @@ _PLACEHOLDER_LOCALS = frozenset(
 )
 _PLACEHOLDER_CODES = frozenset({"NA", "NONE", "NULL", "UNKNOWN", "TEST", "KEINE", "GUEST"})
 _DIAL_PREFIXES = ("00",)
+# ITU-T E.164 allows 15; nothing shorter than 7 is more than an extension.
+_E164_DIGITS = range(7, 16)
 
 
 def normalize(normalizer: str, value: str, *, region: str = "") -> str | None:
@@ -100,6 +103,7 @@ def name_key(text: str) -> str:
     return "".join(c for c in folded if c.isalnum())
 
 
+@lru_cache(maxsize=_KEPT)
 def phone_country(e164: str) -> str | None:
     """Returns the country of an E.164 number as ISO 3166-1 alpha-2."""
     try:
@@ -108,6 +112,7 @@ def phone_country(e164: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=_KEPT)
 def is_mobile(e164: str) -> bool | None:
     """Tells whether an E.164 number is a mobile one; None if its plan does not say."""
     try:
@@ -137,7 +142,7 @@ def _phone(text: str, region: str) -> str | None:
     return _parsed_phone(text.removeprefix("tel:"), region)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=_KEPT)
 def _parsed_phone(text: str, region: str) -> str | None:
     text = text.replace("\u2010", "-").replace("\u2011", "-").replace("\u2013", "-")
     text = text.replace("(0)", "") if text.startswith(("+", "00")) else text
@@ -153,7 +158,8 @@ def _parsed_phone(text: str, region: str) -> str | None:
         return None
     if not phonenumbers.is_possible_number(number):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    form = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return form if len(form) - 1 in _E164_DIGITS else None
 
 
 def _code(text: str, region: str) -> str | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from roundview_catalog.errors import Position, Problem
+
+MOST_PROBLEMS: Final = 1_000
+_MOST_COMPARED: Final = 100
 
 PROBLEM_CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -45,15 +49,31 @@ PROBLEM_CODES: Mapping[str, str] = MappingProxyType(
 )
 
 
+class TooManyProblems(Exception):
+    """A report is full: a file of a megabyte holds more mistakes than anybody could wait for."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = problems
+
+
 class Report:
-    """Collects problems, so that all are shown at once."""
+    """Collects problems, so that all are shown at once, up to MOST_PROBLEMS."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._is_full = False
 
     def add(self, position: Position, code: str, message: str, hint: str = "") -> None:
-        """Adds one problem; `code` is one of PROBLEM_CODES."""
+        """Adds one problem; `code` is one of PROBLEM_CODES. Raises TooManyProblems when full."""
+        if self._is_full:
+            raise TooManyProblems(self.problems)
         self.problems.append(Problem(position, code, message, hint))
+        if len(self.problems) >= MOST_PROBLEMS:
+            self._is_full = True
+            hint = "mend these first"
+            self.problems.append(Problem(position, "RV204", "more problems than are shown", hint))
+            raise TooManyProblems(self.problems)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -62,5 +82,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("emial", ["email", "phone"])
     'did you mean email?'
     """
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    # Comparing is slow, and a table may have thousands of columns.
+    nearest = sorted(known, key=lambda one: abs(len(one) - len(name)))[:_MOST_COMPARED]
+    near = difflib.get_close_matches(name[:100], nearest, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else ""

@@ -30,6 +30,10 @@ class SchemaColumn(Shape):
     """Whether it may be NULL."""
     collation: Literal["exact", "ci"] = "exact"
     """ci: the source compares it without regard to case."""
+    native: str = ""
+    """The source's own type, where it says more than `type`."""
+    references: str = ""
+    """table.column in which every value exists, as a foreign key says."""
 
 
 class SchemaTable(Shape):
@@ -87,7 +91,12 @@ def read(document: Document, report: Report) -> dict[str, SourceTable]:
     for name, given in file.tables.items():
         columns = {
             column: SourceColumn(
-                column, parse_type(row.type), is_nullable=row.nullable, collation=row.collation
+                column,
+                parse_type(row.type),
+                is_nullable=row.nullable,
+                collation=row.collation,
+                references=row.references,
+                native=row.native,
             )
             for column, row in given.columns.items()
         }
@@ -124,6 +133,8 @@ def _table(table: SourceTable) -> dict[str, Any]:
             "type": str(column.type),
             **({} if column.is_nullable else {"nullable": False}),
             **({} if column.collation == "exact" else {"collation": column.collation}),
+            **({"native": column.native} if column.native else {}),
+            **({"references": column.references} if column.references else {}),
         }
         for name, column in table.columns.items()
     }

@@ -13,12 +13,13 @@ FOLDER_VARIABLE = "ROUNDVIEW_SECRETS"
 DEFAULT_FOLDER = "/run/secrets"
 _LARGEST_FILE = 64 * 1024
 
-_REFERENCE = re.compile(r"\$\{(env|file):([^}\s]+)\}")
+# A name ends where another reference begins, or many open ones take quadratic time.
+_REFERENCE = re.compile(r"\$\{(env|file):([^${}\s]+)\}")
 _SECRET_KEY = re.compile(
     r"passw|pwd|token|secret|bearer|api[_-]?key|credential|private[_-]?key|authorization|cookie",
     re.IGNORECASE,
 )
-_SECRET_VALUE = re.compile(r"(?:[A-Za-z]+[ =])?\$\{(?:env|file):[^}\s]+\}")
+_SECRET_VALUE = re.compile(r"(?:[A-Za-z]+[ =])?\$\{(?:env|file):[^${}\s]+\}")
 _USER_INFO = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#:@]*:(?!\$\{)[^/?#]*@", re.IGNORECASE)
 
 KeyPath = tuple[str | int, ...]

@@ -12,7 +12,13 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ValidationError
 
 from roundview_catalog import places, secrets
-from roundview_catalog.connections import FilesConnection, RestConnection, SqliteConnection
+from roundview_catalog.connections import (
+    FilesConnection,
+    MysqlConnection,
+    PostgresConnection,
+    RestConnection,
+    SqliteConnection,
+)
 from roundview_catalog.document import Document
 from roundview_catalog.errors import Position
 from roundview_catalog.files import (
@@ -25,7 +31,7 @@ from roundview_catalog.shapes import is_map, shaped
 from roundview_catalog.source_tables import Tables, tables_of
 from roundview_catalog.waiting import LATER_CONNECTORS, without_waiting
 
-CONNECTORS = ("sqlite", "files", "rest")
+CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9][a-z0-9_]*)?")
 _URL = re.compile(r"(?:https?://|\$\{)[^\s]+", re.IGNORECASE)
 
@@ -106,6 +112,8 @@ def _read(
         "sqlite": SqliteConnection,
         "files": FilesConnection,
         "rest": RestConnection,
+        "postgres": PostgresConnection,
+        "mysql": MysqlConnection,
     }
     connection = shaped(kinds[file.connector], data["connection"], document,
                         ("connection",), report)  # fmt: skip

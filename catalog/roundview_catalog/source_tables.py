@@ -18,6 +18,7 @@ from roundview_catalog.shapes import shaped
 from roundview_catalog.tables import FileTable, RestAnswers, RestTable
 from roundview_catalog.types import parse_type
 
+DATABASES = ("sqlite", "postgres", "mysql")
 NORMAL_FORMS = ("lower", "upper", *NORMALIZERS)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -42,7 +43,7 @@ def tables_of(
         if not _NAME.fullmatch(name):
             at = document.key_position(("tables", name))
             report.add(at, "RV221", "not a name for a table", "letters, digits and _")
-    if file.connector == "sqlite":
+    if file.connector in DATABASES:
         tables = _of_database(file, declared, document, schema, known, report)
     elif file.connector == "files":
         tables = _of_files(declared, document, known, report, is_outline=is_outline)

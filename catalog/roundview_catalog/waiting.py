@@ -10,7 +10,7 @@ from roundview_catalog.report import Report
 
 Path = tuple[str | int, ...]
 
-LATER_CONNECTORS = ("postgres", "mysql", "mariadb", "trino", "duckdb", "mongodb")
+LATER_CONNECTORS = ("mariadb", "trino", "duckdb", "mongodb")
 _LATER_SOURCE_KEYS = ("use", "views", "mirrors")
 _LATER_CATALOG_KEYS = ("engines",)
 

@@ -57,7 +57,7 @@ async def _hints(
         return systems
     section = Section("names", "individual", selecting("individual", columns), _LOOKUP)
     question = Question(f"candidates:{','.join(columns)}", (Lookup(_LOOKUP),), (section,))
-    plan = snapshot.planner.prepare(question, decision)
+    plan = await snapshot.planner.prepare(question, decision)
     gathered = await gather(
         plan,
         {_LOOKUP: customers},

@@ -9,7 +9,7 @@ from typing import Any
 from roundview_catalog import normalizers
 from roundview_catalog.model import Canonical, IdentifierKind
 from roundview_federation.execute.rounds import Customers, Gathered
-from roundview_federation.plan import ROW_HEAD, Found, Question, Section
+from roundview_federation.plan import ROW_HEAD, Found, PlannedSection, Question, Section
 from roundview_federation.planner import selecting
 from roundview_federation.records import fingerprint_columns, fingerprint_record
 from roundview_identity.store import Xref
@@ -57,12 +57,14 @@ def recheck(
     """Keeps only customers on one of whose live records the looked-up value still stands.
 
     `asked`: (kind, normal forms) per identifier. Where a source that may carry the value did
-    not answer, nothing is refuted.
+    not answer, or not with everything, nothing is refuted.
     """
     result = []
     for index, (one, (kind, forms)) in enumerate(zip(found, asked, strict=True)):
         sections = [n for n in gathered.rows if n.startswith(f"{_CHECK}{lookup}#{kind}#")]
-        doubtful = any(gathered.failures.get(name) for name in sections)
+        doubtful = any(
+            gathered.failures.get(name) or name in gathered.truncated for name in sections
+        )
         if one.customer_id is None or not sections or doubtful:
             result.append(one)
             continue
@@ -102,6 +104,20 @@ def mark_mismatched(
                 customers.link_states[index] = "mismatched"
                 break
     return tuple(result)
+
+
+def restate(
+    sections: Mapping[str, PlannedSection], customers: Customers, gathered: Gathered, lookup: str
+) -> None:
+    """Writes the link state of mismatched customers into the rows that show it."""
+    changed = [at for at, state in enumerate(customers.link_states) if state == "mismatched"]
+    for name, section in sections.items() if changed else ():
+        if section.section.lookup != lookup or "link_state" not in section.columns:
+            continue
+        at = len(ROW_HEAD) + section.columns.index("link_state")
+        for index in changed:
+            rows = gathered.rows[name].get(index, ())
+            gathered.rows[name][index] = [(*row[:at], "mismatched", *row[at + 1 :]) for row in rows]
 
 
 def _carries(row: tuple[Any, ...], kind: IdentifierKind, forms: tuple[str, ...]) -> bool:

@@ -14,10 +14,10 @@ from roundview_catalog.loader import load
 from roundview_catalog.model import Catalog
 from roundview_federation.access.policy import DEMO, purpose_of
 from roundview_federation.candidates import with_candidates
-from roundview_federation.checks import hidden_sections, mark_mismatched, recheck
+from roundview_federation.checks import hidden_sections, mark_mismatched, recheck, restate
 from roundview_federation.execute.cursors import CursorSeal
 from roundview_federation.execute.rounds import Customers, finish, gather, utc_now
-from roundview_federation.plan import Found, Identifier, Question, Result
+from roundview_federation.plan import Found, Identifier, Plan, Question, Result
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.snapshot import Snapshot, SourceState
@@ -114,6 +114,15 @@ class Federation:
         finally:
             snapshot.in_flight -= 1
 
+    async def prepare(self, question: Question, principal: Principal, kinds: Sequence[str]) -> None:
+        """Makes the plans of a question ahead of its first asking, one per identifier kind."""
+        snapshot = self._snapshot(question.catalog_version)
+        decision = snapshot.decide(principal)
+        for kind in kinds:
+            await _plan(
+                snapshot, question, decision, {one.name: [kind] for one in question.lookups}
+            )
+
     async def customer(
         self, identifier: Identifier, request: Request, *, first: int = 20
     ) -> tuple[Question, Result]:
@@ -183,13 +192,8 @@ class Federation:
             name: await self._find(snapshot, many, deadline) for name, many in identifiers.items()
         }
         found = await with_candidates(found, snapshot, decision, self.xref, deadline, self.clock)
-        kinds = {name: frozenset(kind for kind, _ in many) for name, many in asked.items()}
-        plan = snapshot.planner.prepare(
-            question,
-            decision,
-            hidden=lambda: hidden_sections(question, kinds, canonical),
-            variant=";".join(f"{n}={','.join(sorted(k))}" for n, k in sorted(kinds.items())),
-        )
+        kinds = {name: [kind for kind, _ in many] for name, many in asked.items()}
+        plan = await _plan(snapshot, question, decision, kinds)
         customers = {name: Customers.of(ones, self.xref.members) for name, ones in found.items()}
         bound = {**params, **{f"principal.{k}": v for k, v in decision.attributes.items()}}
         gathered = await gather(
@@ -206,6 +210,7 @@ class Federation:
             kept = mark_mismatched(name, kept, customers[name], gathered, self.xref, canonical)
             found[name] = kept
             customers[name].ids = [one.customer_id for one in kept]
+            restate(plan.sections, customers[name], gathered, name)
         outputs = finish(plan, gathered, customers, bound, self._seal)
         return Result(found, outputs, gathered.statuses, self.clock())
 
@@ -241,3 +246,16 @@ class Federation:
             if snapshot.in_flight == 0:
                 self._retired.remove(snapshot)
                 await snapshot.close(keep=[self._current, *self._retired])
+
+
+async def _plan(
+    snapshot: Snapshot, question: Question, decision: Decision, kinds: Mapping[str, Sequence[str]]
+) -> Plan:
+    """Returns the plan for lookups by some kinds: each kind is read again, to re-check it."""
+    asked = {name: frozenset(many) for name, many in kinds.items()}
+    return await snapshot.planner.prepare(
+        question,
+        decision,
+        hidden=lambda: hidden_sections(question, asked, snapshot.catalog.canonical),
+        variant=";".join(f"{n}={','.join(sorted(k))}" for n, k in sorted(asked.items())),
+    )

@@ -273,7 +273,7 @@ class Finder:
                 unfolded, None, capabilities, drafts, conditions=(condition,), params=(_VALUE,)
             )
             compiled = arrive(unfolded, pushed, "locate")
-            fragment = pushed.draft.fragment("locate")
+            fragment = pushed.draft.fragment()
             try:
                 call = connector.compile(fragment)
             except RequestError:

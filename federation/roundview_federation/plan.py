@@ -19,8 +19,6 @@ from sqlglot import exp
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.types import Type
 
-# -- questions -------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -89,9 +87,6 @@ class Question:
     catalog_version: str = ""
 
 
-# -- fragments -------------------------------------------------------------------------------
-
-
 def in_keys(column: exp.Expr, keyset: str) -> exp.Expr:
     """Returns `column = ANY(:keyset)`, the form in which key sets reach connectors."""
     return exp.EQ(this=column, expression=exp.Any(this=exp.Placeholder(this=keyset)))
@@ -152,9 +147,6 @@ class Answer:
     is_truncated: bool = False
     calls: int = 1
     dropped: int = 0
-
-
-# -- results ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +238,8 @@ class Found:
 class SourceStatus:
     """What one source did for this answer; `status` is ok | partial | failed.
 
-    `code` is the GraphQL code of the failure, `reason` its text.
+    `code` is the GraphQL code of the failure, `reason` its text. `problems` counts values that
+    did not convert and rows that were not asked for.
     """
 
     name: str
@@ -277,9 +270,6 @@ class Result:
         return all(status.status == "ok" for status in self.sources)
 
 
-# -- plans -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class PlanKey:
     """Names a cached plan."""
@@ -294,9 +284,10 @@ class PlanKey:
 class KeySet:
     """Keys that a fragment waits for.
 
-    With `lookup`: the person keys of the found customers in `source`, those of individual
+    With `lookup` alone: the person keys of the found customers in `source`, those of individual
     branch `branch`, as values of `type` (`prefix` is what the mapping puts before the column).
-    With `fragment`: the values of one column of another fragment, which runs first.
+    With `fragment`: the values of its column at `column`, which it hands over when it has run;
+    `lookup` then says whose customers they lead to ("" for everyone).
     """
 
     name: str
@@ -340,12 +331,33 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """Gives the keys of a fragment's rows to the fragment that waits for `keyset`.
+
+    `convert(rows, out, owners, params)` sets `out[key] = owner`, with keys as the waiting column
+    holds them; `owners` is that of the rows, as in ArrivalContext.
+    """
+
+    keyset: str
+    convert: Callable[
+        [list[tuple[Any, ...]], dict[Any, Any], Mapping[Any, Any], Mapping[str, Any]], None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedFragment:
-    """A fragment, compiled by its connector, with what happens to its rows."""
+    """A fragment, compiled by its connector, with what happens to its rows.
+
+    `round` is 1 where nothing of another fragment is needed, else one more than the round of
+    the fragment it waits for. `keys_per_call` is 0 where one call takes any number of keys.
+    """
 
     fragment: Fragment
     call: Any
     arrivals: tuple[Arrival, ...]
+    handovers: tuple[Handover, ...] = ()
+    round: int = 1
+    keys_per_call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +379,11 @@ class PlannedSection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one question is answered; cached and shared between requests."""
+    """How one question is answered; cached and shared between requests.
+
+    Fragments stand after those they wait for. `notes` says what a person should know of it:
+    which fragments need a round of their own, and why.
+    """
 
     key: PlanKey
     keysets: Mapping[str, KeySet]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 from sqlglot import exp
 
 from roundview_catalog.model import Catalog
-from roundview_federation.connectors.port import Connector
+from roundview_federation.connectors.port import Capabilities, Connector
 from roundview_federation.plan import (
     ROW_HEAD,
     Arrival,
+    Handover,
     KeySet,
     Plan,
     PlanKey,
@@ -23,11 +26,11 @@ from roundview_federation.plan import (
 )
 from roundview_federation.request import Decision
 from roundview_federation.rewrite import PASSES
-from roundview_federation.rewrite.arrive import arrive
+from roundview_federation.rewrite.arrive import arrive, hand_over
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.derive import CustomerPlan, derive
-from roundview_federation.rewrite.push import Bound, FragmentDraft, bounds, push
-from roundview_federation.rewrite.unfold import unfold
+from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
+from roundview_federation.rewrite.unfold import Unfolded, unfold, unfold_above
 
 _PLANS = 512
 
@@ -39,12 +42,13 @@ class Planner:
         self.catalog = catalog
         self.connectors = connectors
         self._plans: LRUCache[PlanKey, Plan] = LRUCache(_PLANS)
+        self._making: dict[PlanKey, asyncio.Future[Plan]] = {}
 
     def plans(self) -> tuple[Plan, ...]:
         """Returns the plans that are kept."""
         return tuple(self._plans.values())
 
-    def prepare(
+    async def prepare(
         self,
         question: Question,
         decision: Decision,
@@ -56,23 +60,42 @@ class Planner:
         """Returns the plan of a question for everyone with the same rules.
 
         `hidden` gives sections that we read for ourselves (re-checks of identifiers), and
-        `variant` names them in the key; `sources` limits the plan to some sources.
+        `variant` names them in the key; `sources` limits the plan to some sources. A plan that
+        is not known yet is made once, in a thread, however many wait for it.
         """
         key = PlanKey(
             f"{question.shape}|{variant}", self.catalog.version, decision.policy_shape, "direct"
         )
         plan = self._plans.get(key)
-        if plan is None:
-            plan = _plan(key, question.sections, hidden(), decision, self, sources)
-            self._plans[key] = plan
-        return plan
+        if plan is not None:
+            return plan
+        making = self._making.get(key)
+        if making is None:
+            making = asyncio.ensure_future(
+                asyncio.to_thread(_plan, key, question.sections, hidden(), decision, self, sources)
+            )
+            self._making[key] = making
+            making.add_done_callback(lambda done: self._keep(key, done))
+        return await asyncio.shield(making)
+
+    def _keep(self, key: PlanKey, done: asyncio.Future[Plan]) -> None:
+        del self._making[key]
+        if not done.cancelled() and done.exception() is None:
+            self._plans[key] = done.result()
 
 
 @dataclass(slots=True)
 class _Drafts:
+    """Collects the fragments of one plan, what waits for them, and what becomes of their rows."""
+
     sources: frozenset[str] | None
     fragments: dict[str, FragmentDraft] = field(default_factory=dict)
-    arrivals: dict[str, list[Callable[[], Arrival]]] = field(default_factory=dict)
+    arrivals: dict[str, list[Callable[[], Arrival]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    handovers: dict[str, list[Callable[[], Handover]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     keysets: dict[str, KeySet] = field(default_factory=dict)
 
 
@@ -87,6 +110,7 @@ def _plan(
     drafts = _Drafts(sources)
     planned: dict[str, PlannedSection] = {}
     customers: dict[str, CustomerPlan] = {}
+    entities = {section.name: section.entity for section in asked}
     for section in asked:
         if section.entity == "customer":
             customer, needed = derive(section, planner.catalog, decision)
@@ -94,29 +118,61 @@ def _plan(
             for part in needed:
                 planned[part.name] = _section(part, decision, planner, drafts)
         else:
-            planned[section.name] = _section(section, decision, planner, drafts)
+            above = entities.get(section.parent, "")
+            planned[section.name] = _section(section, decision, planner, drafts, above)
     everything = _own_decision(planner.catalog, decision)
     for section in hidden:
         planned[section.name] = _section(section, everything, planner, drafts)
-    fragments = []
-    for at, (identity, draft) in enumerate(drafts.fragments.items()):
-        fragment = draft.fragment(f"f{at}")
-        call = planner.connectors[draft.source].compile(fragment)
-        arrivals = tuple(compiled() for compiled in drafts.arrivals[identity])
-        fragments.append(PlannedFragment(fragment, call, arrivals))
+    fragments = _fragments(drafts, planner)
     return Plan(
         key=key,
         keysets=drafts.keysets,
-        fragments=tuple(fragments),
+        fragments=fragments,
         sections=planned,
         outputs=tuple(s.name for s in asked if s.entity != "customer"),
         customer=customers,
+        notes=tuple(_notes(fragments, drafts.keysets)),
     )
 
 
+def _fragments(drafts: _Drafts, planner: Planner) -> tuple[PlannedFragment, ...]:
+    rounds: dict[str, int] = {}
+    fragments = []
+    for draft in drafts.fragments.values():
+        fragment = draft.fragment()
+        call = planner.connectors[draft.source].compile(fragment)
+        waits_for = [drafts.keysets[name].fragment for name in fragment.keysets]
+        rounds[draft.id] = 1 + max((rounds[name] for name in waits_for if name), default=0)
+        fragments.append(
+            PlannedFragment(
+                fragment=fragment,
+                call=call,
+                arrivals=tuple(compiled() for compiled in drafts.arrivals[draft.id]),
+                handovers=tuple(compiled() for compiled in drafts.handovers[draft.id]),
+                round=rounds[draft.id],
+                keys_per_call=getattr(call, "keys_per_call", 0),
+            )
+        )
+    return tuple(fragments)
+
+
+def _notes(fragments: tuple[PlannedFragment, ...], keysets: Mapping[str, KeySet]) -> Iterator[str]:
+    tables = {p.fragment.id: p.fragment.tree.args["from_"].this.name for p in fragments}
+    for planned in fragments:
+        for name in planned.fragment.keysets:
+            above = keysets[name].fragment
+            if above:
+                own = tables[planned.fragment.id]
+                yield (
+                    f"{planned.fragment.source}: {own} is asked in round {planned.round}, "
+                    f"with the keys that {tables[above]} gave"
+                )
+
+
 def _section(
-    section: Section, decision: Decision, planner: Planner, drafts: _Drafts
+    section: Section, decision: Decision, planner: Planner, drafts: _Drafts, above: str = ""
 ) -> PlannedSection:
+    """Plans one list; `above` is the entity that its rows must lie below ("" for any or none)."""
     catalog = planner.catalog
     context = RewriteContext(catalog.canonical, decision, section)
     tree = section.tree
@@ -133,25 +189,14 @@ def _section(
     for branch in catalog.branches(section.entity):
         if drafts.sources is not None and branch.source not in drafts.sources:
             continue
+        if above and (branch.parent is None or branch.parent.entity != above):
+            continue
         capabilities = planner.connectors[branch.source].capabilities
-        unfolded_slots = unfold(tree, branch, catalog, tuple(columns), joins=capabilities.joins)
-        for unfolded in unfolded_slots:
-            ways: tuple[Bound | None, ...] = (None,)
-            if section.lookup:
-                ways = tuple(bounds(unfolded))
-            for bound in ways:
-                pushed = push(
-                    unfolded,
-                    bound,
-                    capabilities,
-                    drafts.fragments,
-                    keyset=_keysets(section.lookup, branch.source, drafts),
-                )
-                identity = next(
-                    name for name, draft in drafts.fragments.items() if draft is pushed.draft
-                )
+        for unfolded in unfold(tree, branch, catalog, tuple(columns), joins=capabilities.joins):
+            for bound, keys in _ways(unfolded, section.lookup, capabilities, drafts):
+                pushed = push(unfolded, bound, capabilities, drafts.fragments, keyset=keys)
                 compiled = arrive(unfolded, pushed, section.name)
-                drafts.arrivals.setdefault(identity, []).append(compiled)
+                drafts.arrivals[pushed.draft.id].append(compiled)
         sources.append(branch.source)
     offset = len(ROW_HEAD)
     return PlannedSection(
@@ -164,25 +209,74 @@ def _section(
     )
 
 
-def _keysets(lookup: str, source: str, drafts: _Drafts) -> Callable[[Bound], KeySet]:
-    def keyset(bound: Bound) -> KeySet:
-        parts = (lookup, source, bound.person.branch, bound.type.kind.value, bound.prefix)
-        name = "_".join(part for part in parts if part)
-        name = "".join(c if c.isalnum() else "_" for c in name)
-        known = drafts.keysets.get(name)
-        if known is None:
-            known = KeySet(
-                name=name,
-                source=source,
-                branch=bound.person.branch,
-                type=bound.type,
-                prefix=bound.prefix,
-                lookup=lookup,
-            )
-            drafts.keysets[name] = known
-        return known
+def _ways(
+    unfolded: Unfolded, lookup: str, capabilities: Capabilities, drafts: _Drafts
+) -> Iterator[tuple[Bound | None, KeySet | None]]:
+    """Yields each way to the rows: by person, by the keys of the rows above, or by a scan."""
+    if unfolded.above is not None:
+        above = unfold_above(unfolded)
+        for way, keys in _ways(above, lookup, capabilities, drafts):
+            pushed = push(above, way, capabilities, drafts.fragments, keyset=keys)
+            bound = below(unfolded, way)
+            yield bound, _keys_above(above, pushed, bound, lookup, drafts)
+    elif lookup:
+        for bound in bounds(unfolded):
+            yield bound, _keys_of_persons(bound, lookup, unfolded.source.name, drafts)
+    else:
+        yield None, None
 
+
+def _keys_of_persons(bound: Bound, lookup: str, source: str, drafts: _Drafts) -> KeySet:
+    keyset = KeySet(
+        name=_name(lookup, source, bound.branch, bound.type.kind.value, bound.prefix),
+        source=source,
+        branch=bound.branch,
+        type=bound.type,
+        prefix=bound.prefix,
+        lookup=lookup,
+    )
+    return _known(keyset, drafts)
+
+
+def _keys_above(
+    above: Unfolded, pushed: Pushed, bound: Bound, lookup: str, drafts: _Drafts
+) -> KeySet:
+    """Returns the key set that the rows above fill, and has them hand their keys over."""
+    draft = pushed.draft
+    at = draft.column(above.branch.key[0], above.branch.key_types[0])
+    keyset = KeySet(
+        name=_name(draft.id, str(at), bound.type.kind.value, bound.prefix),
+        source=draft.source,
+        branch=bound.branch,
+        type=bound.type,
+        prefix=bound.prefix,
+        lookup=lookup,
+        fragment=draft.id,
+        column=at,
+    )
+    count = len(drafts.keysets)
+    keyset = _known(keyset, drafts)
+    if len(drafts.keysets) > count:
+        drafts.handovers[draft.id].append(hand_over(above, pushed, keyset))
     return keyset
+
+
+def _known(keyset: KeySet, drafts: _Drafts) -> KeySet:
+    """Returns the equal key set that the plan has already, or adds this one.
+
+    Two that differ only where names have no letters (prefixes `x:` and `x/`) stay two.
+    """
+    name = keyset.name
+    while (known := drafts.keysets.setdefault(keyset.name, keyset)) is not keyset:
+        if replace(known, name=name) == replace(keyset, name=name):
+            return known
+        keyset = replace(keyset, name=f"{keyset.name}_")
+    return keyset
+
+
+def _name(*parts: str) -> str:
+    name = "_".join(part for part in parts if part)
+    return "".join(c if c.isalnum() else "_" for c in name)
 
 
 def _own_decision(catalog: Catalog, decision: Decision) -> Decision:

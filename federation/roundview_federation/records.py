@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from roundview_catalog import normalizers
+from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Canonical, Catalog, Entity
 from roundview_federation.connectors.port import Connector
-from roundview_federation.execute.rounds import Customers, gather, split_key
+from roundview_federation.execute.rounds import Customers, gather
 from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
 from roundview_federation.planner import Planner, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.rewrite.source_keys import split_key
 from roundview_identity.records import Record
 
 PERSONS = "persons"
@@ -39,7 +41,8 @@ async def read_records(
     """Returns the normalised identity records of some persons of a source, or of all.
 
     `keys` are source keys of individuals; None scans. Raises the SourceError of the first
-    fragment that failed: half a record would unlink what the other half proves.
+    fragment that failed, and RV405 if a cap left rows out: half a record would unlink what the
+    other half proves.
     """
     catalog = planner.catalog
     lookup = "" if keys is None else PERSONS
@@ -49,13 +52,23 @@ async def read_records(
     )
     mode = "scan" if keys is None else "keys"
     question = Question(f"records:{source}:{mode}", (Lookup(PERSONS),), ())
-    plan = planner.prepare(question, _NOTHING, hidden=lambda: sections, sources=frozenset({source}))
+    plan = await planner.prepare(
+        question, _NOTHING, hidden=lambda: sections, sources=frozenset({source})
+    )
     customers = {PERSONS: _persons(source, keys or ())}
     gathered = await gather(
         plan, customers, {}, deadline, catalog=catalog, connectors=connectors, clock=clock
     )
     for failures in gathered.failures.values():
         raise next(iter(failures.values()))
+    if gathered.truncated:
+        raise SourceError(
+            source,
+            f"{source} has more people than its limits allow to read",
+            code="RV405",
+            hint="raise limits.scan_rows or limits.bytes",
+            retryable=False,
+        )
     persons: dict[Any, _Person] = {}
     for section in sections:
         entity = catalog.canonical.entities[section.entity]

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -43,6 +43,9 @@ class Answers(Protocol):
 
     async def run(self, question: Question, params: Mapping[str, Any], request: Request) -> Result:
         """Answers a question."""
+
+    async def prepare(self, question: Question, principal: Principal, kinds: Sequence[str]) -> None:
+        """Makes the plans of a question ahead of its first asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,20 @@ class Door:
         if known is not None:
             return known
         return await asyncio.shield(self._make(key, catalog, decision))
+
+    async def rehearse(self, ask: Ask, principal: Principal, kinds: Sequence[str]) -> None:
+        """Compiles and plans an operation without asking any source.
+
+        `kinds` are the identifier kinds that it will be asked by. Raises Refused for an
+        operation that cannot be asked.
+        """
+        operations = await self.prepare(principal)
+        text, digest = self._text(ask)
+        ready = await asyncio.to_thread(
+            operations.ready, text, digest, ask.operation_name, ask.variables
+        )
+        if ready.compiled is not None:
+            await self._federation.prepare(ready.compiled.asked.question, principal, kinds)
 
     async def answer(self, ask: Ask, request: Request) -> Answer:
         """Answers one request; never raises but for cancellation."""
@@ -250,6 +267,7 @@ def _source(status: SourceStatus, result: Result) -> Problem:
         "ageMs": age,
         "ms": status.ms,
         "rows": status.rows,
+        "problems": status.problems,
         "code": status.code or None,
         "reason": status.reason or None,
     }

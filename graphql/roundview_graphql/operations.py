@@ -142,6 +142,7 @@ class Operations:
     def _coerced(
         self, operation: OperationDefinitionNode, variables: Mapping[str, Any]
     ) -> VariableValues:
+        self._refuse_many(operation, variables)
         values = get_variable_values(
             self.door.schema,
             operation.variable_definitions or (),
@@ -153,6 +154,18 @@ class Operations:
             declared = operation.variable_definitions or ()
             raise Refused(shown_mistake(_without_values(one, declared)) for one in values)
         return values
+
+    def _refuse_many(
+        self, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> None:
+        # Every identifier is parsed when it is coerced, so they are counted before.
+        most = self._limits.customers
+        for definition in operation.variable_definitions or ():
+            value = variables.get(definition.variable.name.value)
+            if not isinstance(value, list) or len(value) <= most:
+                continue
+            if print_ast(definition.type).strip("[]!") == "CustomerBy":
+                raise RequestError(f"`by` names more than {most} customers", code="RV115")
 
     def _bound(
         self,

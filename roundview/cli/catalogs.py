@@ -19,6 +19,15 @@ Examples:
   roundview introspect crm
   roundview introspect crm --print"""
 
+SCHEMAS_EXAMPLES = """\b
+Examples:
+  roundview schemas
+  roundview schemas --catalog my-catalog
+
+\b
+Most editors take a schema from the first line of a file:
+  # yaml-language-server: $schema=../.schemas/source.json"""
+
 
 def check(
     catalog: Annotated[Path | None, typer.Argument(help="Catalog folder.")] = None,
@@ -64,6 +73,24 @@ def introspect(
     path = place.catalog / "sources" / f"{name}.schema.yaml"
     schema_file.write(path, tables)
     typer.echo(f"sources/{path.name}: {len(tables)} tables")
+
+
+def schemas(catalog: CatalogOption = None) -> None:
+    """Write JSON Schemas of the catalog's files, for editors that complete and check YAML."""
+    import orjson
+
+    from roundview.settings import find_workspace
+    from roundview_catalog.json_schema import json_schemas
+    from roundview_catalog.loader import load
+
+    root = find_workspace(catalog).catalog
+    folder = root / ".schemas"
+    folder.mkdir(exist_ok=True)
+    made = json_schemas(load(root).canonical)
+    for name, schema in made.items():
+        text = orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        (folder / f"{name}.json").write_bytes(text)
+    typer.echo(f".schemas: {', '.join(made)}")
 
 
 def _problem(problem: Any) -> dict[str, Any]:

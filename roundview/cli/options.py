@@ -26,7 +26,8 @@ def identifier(text: str) -> tuple[str, str]:
     ('phone', '030 123')
     """
     kind, separator, value = text.partition("=")
-    if not separator or not kind.strip():
+    # Only names go on: what is no name is not shown, it may steer a terminal.
+    if not separator or not (kind.isascii() and kind.strip().isidentifier()):
         raise RequestError(
             "this is not KIND=VALUE", code="RV101", hint="for example phone=030123456"
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlglot
 from sqlglot import exp
-from tests.connectors import rest_app, world
+from tests.connectors import mariadb_server, postgres_server, rest_app, world
 
 from roundview_catalog.model import Limits, Source
 from roundview_federation.connectors import open_connector
@@ -16,7 +17,7 @@ from roundview_federation.connectors.port import Connector
 from roundview_federation.plan import Answer, ChildRows, Fragment
 from roundview_federation.resilience.deadline import Deadline
 
-TECHNOLOGIES = ("sqlite", "files", "rest")
+TECHNOLOGIES = ("sqlite", "files", "rest", "postgres", "mysql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Places:
     files: Path
     rest_port: int
     rest_hits: list[str]
+    mariadb: mariadb_server.MariadbServer | None
+    postgres: postgres_server.PostgresServer | None
 
     def source(self, technology: str, **limits: Any) -> Source:
         """Returns the source of a technology, with some limits of its own."""
@@ -38,7 +41,36 @@ class Places:
         if technology == "files":
             declared = world.tables(world.FILE_ACCESS, {})
             return world.source("mail", "files", {"root": str(self.files)}, declared, chosen)
+        if technology == "postgres":
+            return postgres_source(self.postgres, chosen)
+        if technology == "mysql":
+            return mysql_source(self.mariadb, chosen)
         return rest_source(self.rest_port, chosen)
+
+
+def postgres_source(
+    server: postgres_server.PostgresServer | None, limits: Limits | None = None, **connection: Any
+) -> Source:
+    """Returns the world's source on PostgreSQL; without a server the test is not run."""
+    if server is None:
+        pytest.skip(postgres_server.MISSING)
+    declared = world.tables({}, {"people.email": "ci"})
+    people = declared["people"]
+    email = replace(people.columns["email"], native="citext")
+    declared["people"] = replace(people, columns={**people.columns, "email": email})
+    base = {"url": server.url(postgres_server.WORLD), **connection}
+    return world.source("crm", "postgres", base, declared, limits)
+
+
+def mysql_source(
+    server: mariadb_server.MariadbServer | None, limits: Limits | None = None, **connection: Any
+) -> Source:
+    """Returns the world's source on MariaDB; without a server the test is not run."""
+    if server is None:
+        pytest.skip(mariadb_server.MISSING)
+    blind = dict.fromkeys(("people.name", "people.email", "people.note", "orders.status"), "ci")
+    base = {"url": server.url(mariadb_server.WORLD), **connection}
+    return world.source("pos", "mysql", base, world.tables({}, blind), limits)
 
 
 def rest_source(port: int, limits: Limits | None = None, **connection: Any) -> Source:

@@ -355,7 +355,7 @@ async def test_a_slow_statement_ends_at_the_deadline(connector: Connector) -> No
     assert time.monotonic() - started < 0.2 + LOOSE_SECONDS
 
 
-@pytest.mark.parametrize("technology", ["sqlite", "files"])
+@pytest.mark.parametrize("technology", ["sqlite", "files", "mysql", "postgres"])
 async def test_cancelling_reaches_the_source(technology: str, places: Places) -> None:
     """One thread: the next statement runs only if the cancelled one is really gone."""
     connector = opened(places.source(technology, concurrency=1))

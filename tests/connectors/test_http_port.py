@@ -15,15 +15,21 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from tests.connectors.http_clients import CLIENTS, Client
 from tests.connectors.rest_app import serving
 
 from roundview_federation.connectors.http_port import (
     Failure,
     HttpError,
-    HttpxPort,
     Origin,
     is_allowed,
 )
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda client: client.__name__)
+def client(request: pytest.FixtureRequest) -> Client:
+    chosen: Client = request.param
+    return chosen
 
 
 @pytest.mark.parametrize(
@@ -66,8 +72,8 @@ def test_addresses(text: str, in_public: bool, in_private: bool) -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "0x7f000001", "2130706433", "127.1", "::ffff:127.0.0.1"]
 )
-async def test_a_loopback_by_any_name_needs_private(host: str) -> None:
-    port = HttpxPort(Origin("http", host, 9), private=False, connections=2)
+async def test_a_loopback_by_any_name_needs_private(client: Client, host: str) -> None:
+    port = client(Origin("http", host, 9), private=False, connections=2)
     with pytest.raises(HttpError) as caught:
         await port.get("/", {}, 1_000)
     assert caught.value.failure is Failure.FORBIDDEN_ADDRESS
@@ -98,8 +104,8 @@ def echo() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("kind", ["plain", "gzip", "deflate"])
-async def test_bodies_arrive_decoded_up_to_the_limit(echo: int, kind: str) -> None:
-    port = HttpxPort(Origin("http", "127.0.0.1", echo), private=True, connections=2)
+async def test_bodies_arrive_decoded_up_to_the_limit(client: Client, echo: int, kind: str) -> None:
+    port = client(Origin("http", "127.0.0.1", echo), private=True, connections=2)
     answer = await port.get(f"/{kind}", {}, 40_003)
     assert answer.status == 200
     assert len(answer.body) == 40_003
@@ -114,8 +120,10 @@ async def test_bodies_arrive_decoded_up_to_the_limit(echo: int, kind: str) -> No
     ("kind", "failure"),
     [("short", Failure.CUT), ("lies", Failure.GARBAGE), ("brotli", Failure.GARBAGE)],
 )
-async def test_encodings_that_are_not_what_they_say(echo: int, kind: str, failure: Failure) -> None:
-    port = HttpxPort(Origin("http", "127.0.0.1", echo), private=True, connections=2)
+async def test_encodings_that_are_not_what_they_say(
+    client: Client, echo: int, kind: str, failure: Failure
+) -> None:
+    port = client(Origin("http", "127.0.0.1", echo), private=True, connections=2)
     with pytest.raises(HttpError) as caught:
         await port.get(f"/{kind}", {}, 1_000_000)
     assert caught.value.failure is failure
@@ -123,7 +131,7 @@ async def test_encodings_that_are_not_what_they_say(echo: int, kind: str, failur
 
 
 async def test_a_name_is_resolved_once_and_its_address_kept(
-    echo: int, monkeypatch: pytest.MonkeyPatch
+    client: Client, echo: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name whose address changes between check and connect leads where it was checked."""
     loop = asyncio.get_running_loop()
@@ -135,7 +143,7 @@ async def test_a_name_is_resolved_once_and_its_address_kept(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, number))]
 
     monkeypatch.setattr(type(loop), "getaddrinfo", lambda _, *a, **k: resolve(*a, **k))
-    port = HttpxPort(Origin("http", "api.example.org", echo), private=True, connections=2)
+    port = client(Origin("http", "api.example.org", echo), private=True, connections=2)
     for _ in range(3):
         answer = await port.get("/host", {}, 1_000)
         assert answer.body == f"api.example.org:{echo}".encode()
@@ -143,7 +151,9 @@ async def test_a_name_is_resolved_once_and_its_address_kept(
     await port.close()
 
 
-async def test_one_bad_address_of_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_bad_address_of_several_is_enough(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loop = asyncio.get_running_loop()
 
     async def resolve(host: str, number: int, **_: Any) -> list[Any]:
@@ -153,7 +163,7 @@ async def test_one_bad_address_of_several_is_enough(monkeypatch: pytest.MonkeyPa
         ]
 
     monkeypatch.setattr(type(loop), "getaddrinfo", lambda _, *a, **k: resolve(*a, **k))
-    port = HttpxPort(Origin("http", "api.example.org", 80), private=False, connections=2)
+    port = client(Origin("http", "api.example.org", 80), private=False, connections=2)
     with pytest.raises(HttpError) as caught:
         await port.get("/", {}, 1_000)
     assert caught.value.failure is Failure.FORBIDDEN_ADDRESS

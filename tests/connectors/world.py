@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,44 @@ def write_files(root: Path, rows: World) -> None:
                 f"COPY (FROM t WHERE {is_in}) TO '{folder / 'part.parquet'}' (FORMAT parquet)"
             )
     text.unlink()
+
+
+POSTGRES_SCRIPT = """
+CREATE EXTENSION citext;
+CREATE TABLE people (id bigint PRIMARY KEY, name text, email citext, height float8, note text);
+CREATE TABLE orders (id bigint PRIMARY KEY, person_id bigint REFERENCES people (id),
+  total numeric(12,2), status varchar(20));
+CREATE INDEX ON people (name);
+CREATE UNIQUE INDEX ON people (email);
+CREATE INDEX ON orders (person_id);
+"""
+
+
+def postgres_rows(rows: World) -> dict[str, list[tuple[Any, ...]]]:
+    """Returns the rows as PostgreSQL takes them."""
+    orders = [(key, who, Decimal(str(total)), status) for key, who, total, status in rows.orders]
+    return {"people": list(rows.people), "orders": orders}
+
+
+def mariadb_statements(rows: World) -> list[str]:
+    """Returns the statements that write the world, text columns without regard to case."""
+    people = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows.people)
+    orders = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows.orders)
+    return [
+        "CREATE TABLE people (id BIGINT PRIMARY KEY, name TEXT, email VARCHAR(120),"
+        " height DOUBLE, note TEXT, KEY people_name (name(100)), UNIQUE KEY people_email (email))",
+        "CREATE TABLE orders (id BIGINT PRIMARY KEY, person_id BIGINT REFERENCES people (id),"
+        " total DECIMAL(12,2), status VARCHAR(20), KEY orders_person (person_id))",
+        f"INSERT INTO people VALUES {people}",
+        f"INSERT INTO orders VALUES {orders}",
+        "ANALYZE TABLE people, orders",
+    ]
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return f"X'{value.encode().hex()}'" if isinstance(value, str) else repr(value)
 
 
 FILE_ACCESS: Mapping[str, FileTable] = {

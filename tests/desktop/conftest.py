@@ -112,7 +112,7 @@ def make_catalog(*, version: str = "v1", without: tuple[str, ...] = ()) -> Catal
 
 
 def _branch(source: str, entity: str) -> Branch:
-    person: tuple[PersonKey, ...] = (PersonKey("", exp.column("p"), Type(Kind.BIGINT)),)
+    person: tuple[PersonKey, ...] = (PersonKey("", (exp.column("p"),), (Type(Kind.BIGINT),)),)
     parent = None
     if entity == "sales_order_product":
         person = ()

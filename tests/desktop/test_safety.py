@@ -58,6 +58,37 @@ async def test_values_of_sources_are_text_and_never_markup(
     assert text.replace("\u0000", "") in shown.replace("\u0000", "").replace("\ufffd", "")
 
 
+def wholly_poisoned(value: Any, text: str) -> Any:
+    """Returns the answer with every text replaced, keys, codes and times too."""
+    if isinstance(value, dict):
+        return {key: wholly_poisoned(one, text) for key, one in value.items()}
+    if isinstance(value, list):
+        return [wholly_poisoned(one, text) for one in value]
+    return text if isinstance(value, str) else value
+
+
+async def test_names_keys_and_codes_of_an_answer_are_text_too(desk: Desk, answers: Answers) -> None:
+    text = "javascript:window.broken=1//\"'><img src=x onerror=window.broken=1></script>"
+    answers.default = wholly_poisoned(ada(), text)
+    await desk.go("/desk?email=a@example.org")
+    await desk.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert await desk.page.evaluate(ACTIVE) == []
+    assert await desk.page.evaluate("window.broken") is None
+
+
+async def test_marks_that_reverse_text_stay_inside_their_value(
+    desk: Desk, answers: Answers
+) -> None:
+    answers.default["customer"]["fullName"] = "\u202eevil gnp.exe\u2067" + "W" * 100_000
+    await desk.go("/desk?email=a@example.org")
+    await desk.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert await desk.page.evaluate(NOT_ISOLATED) == []
+    title = await desk.page.title()
+    assert title.startswith("evil gnp.exe")
+    assert title.endswith("· Roundview desk")
+    assert len(title) < 200
+
+
 async def test_hostile_identifiers_are_text_too(desk: Desk, answers: Answers) -> None:
     nobody = {"data": {"customer": None}, "extensions": {"complete": True, "sources": []}}
     await desk.go("/desk", "idle")
@@ -172,6 +203,17 @@ CONTRAST = """() => {
   }
   return [checked, weak];
 }"""
+
+ACTIVE = """() => [...document.querySelectorAll('body *')].filter(n =>
+    ['SCRIPT', 'IMG', 'IFRAME', 'STYLE', 'OBJECT', 'EMBED', 'svg'].includes(n.tagName)
+    || [...n.attributes].some(a => a.name.startsWith('on') || a.name === 'style')
+    || n.href && !n.href.startsWith(location.origin))
+  .map(n => n.outerHTML.slice(0, 120))"""
+
+NOT_ISOLATED = """() => [...document.querySelectorAll('main *')].filter(n =>
+    [...n.childNodes].some(c => c.nodeType === 3 && c.textContent.trim())
+    && getComputedStyle(n).unicodeBidi === 'normal' && getComputedStyle(n).display === 'inline')
+  .map(n => `${n.tagName}.${n.className}`)"""
 
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   [...document.querySelectorAll('body *')]

@@ -220,13 +220,17 @@ class FaultProxy:
         if fault is Fault.BOMB:
             return 200, {**as_json, "content-encoding": "gzip"}, _bomb()
         number = 999_999 if fault in (Fault.SAME_PAGE, Fault.OTHER_RECORD) else next(self._pages)
-        row = {"id": number, "name": SECRET, "person_id": number}
+        row = {"id": number, "name": SECRET, "person_id": number, "user_id": number}
         has_more = fault is not Fault.OTHER_RECORD
+        cursor = f"cursor-{number}" if has_more else None
+        pages = 10**9 if has_more else 1
+        # The names of every API that is tested: each reader finds its own.
         document = {
+            **row,
             "items": [row],
             "data": [row],
-            "next": f"cursor-{number}" if has_more else None,
-            "meta": {"pages": 10**9 if has_more else 1},
+            "next": cursor,
+            "meta": {"pages": pages, "last_page": pages, "next_cursor": cursor},
         }
         return 200, as_json, json.dumps(document).encode()
 

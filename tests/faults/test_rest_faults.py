@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.connectors import rest_app, world
-from tests.connectors.opening import ask, fragment, opened, rest_source
+from tests.connectors.http_clients import CLIENTS, Client, rest_with
+from tests.connectors.opening import ask, fragment, opened
 from tests.faults.proxy import SECRET, Fault, FaultProxy, fault_proxy
 
 from roundview_catalog.errors import SourceError
@@ -33,6 +34,7 @@ CODES = {
     Fault.HTML: "RV403",
     Fault.NOT_JSON: "RV403",
     Fault.WRONG_TYPE: "RV403",
+    Fault.OTHER_RECORD: "RV403",
     Fault.ENDLESS_PAGES: "RV405",
     Fault.SAME_PAGE: "RV403",
     Fault.STORM: "RV406",
@@ -58,16 +60,24 @@ def proxy(rest_port: int) -> Iterator[FaultProxy]:
         yield running
 
 
+@pytest.fixture(params=CLIENTS, ids=lambda client: client.__name__)
+def client(request: pytest.FixtureRequest) -> Client:
+    chosen: Client = request.param
+    return chosen
+
+
 def test_every_fault_has_its_code() -> None:
-    assert set(CODES) == set(Fault) - {Fault.NONE, Fault.OTHER_RECORD}
+    assert set(CODES) == set(Fault) - {Fault.NONE}
 
 
 @pytest.mark.row("B4")
 @pytest.mark.parametrize("fault", CODES)
-async def test_a_fault_is_labelled_within_the_deadline(proxy: FaultProxy, fault: Fault) -> None:
+async def test_a_fault_is_labelled_within_the_deadline(
+    client: Client, proxy: FaultProxy, fault: Fault
+) -> None:
     port = proxy.refusing_port if fault is Fault.REFUSE else proxy.port
     proxy.fault = fault
-    connector = opened(rest_source(port, Limits(pages=20)))
+    connector = rest_with(client, port, Limits(pages=20))
     call = connector.compile(fragment(BY_PERSON))
     seconds = LARGE_SECONDS if fault in LARGE else DEADLINE_SECONDS
     started = time.monotonic()
@@ -85,9 +95,9 @@ async def test_a_fault_is_labelled_within_the_deadline(proxy: FaultProxy, fault:
 
 @pytest.mark.parametrize("fault", [Fault.MUTE, Fault.DRIP, Fault.STORM, Fault.RESET, Fault.HTML])
 async def test_the_source_serves_again_when_the_fault_is_over(
-    proxy: FaultProxy, fault: Fault
+    client: Client, proxy: FaultProxy, fault: Fault
 ) -> None:
-    connector = opened(rest_source(proxy.port))
+    connector = rest_with(client, proxy.port)
     call = connector.compile(fragment(BY_PERSON))
     proxy.fault = fault
     with pytest.raises(SourceError):
@@ -106,18 +116,9 @@ async def test_the_source_serves_again_when_the_fault_is_over(
     await connector.close()
 
 
-async def test_another_customers_record_is_dropped_and_counted(proxy: FaultProxy) -> None:
-    proxy.fault = Fault.OTHER_RECORD
-    connector = opened(rest_source(proxy.port))
-    answer = await ask(connector, BY_PERSON, {"keys": [7, 14]})
-    assert answer.rows == []
-    assert answer.dropped == 1
-    await connector.close()
-
-
-async def test_cancelling_closes_the_connection(proxy: FaultProxy) -> None:
+async def test_cancelling_closes_the_connection(client: Client, proxy: FaultProxy) -> None:
     proxy.fault = Fault.MUTE
-    connector = opened(rest_source(proxy.port, Limits(concurrency=1)))
+    connector = rest_with(client, proxy.port, Limits(concurrency=1))
     call = connector.compile(fragment(BY_PERSON))
     task = asyncio.create_task(connector.rows(call, {"keys": [7]}, Deadline.after(30)))
     while not proxy.calls:
@@ -131,9 +132,11 @@ async def test_cancelling_closes_the_connection(proxy: FaultProxy) -> None:
     await connector.close()
 
 
-async def test_a_slow_source_does_not_block_the_event_loop(proxy: FaultProxy) -> None:
+async def test_a_slow_source_does_not_block_the_event_loop(
+    client: Client, proxy: FaultProxy
+) -> None:
     proxy.fault = Fault.HUGE
-    connector = opened(rest_source(proxy.port, Limits(bytes=64 * 1024 * 1024)))
+    connector = rest_with(client, proxy.port, Limits(bytes=64 * 1024 * 1024))
     call = connector.compile(fragment(BY_PERSON))
     task = asyncio.create_task(connector.rows(call, {"keys": [7]}, Deadline.after(0.5)))
     turns = 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.federation.ruled import RuledEstate, opened_ruled
 
 from roundview.client import AsyncConnection, connect_async
 from roundview.demo import estate, support
@@ -35,6 +36,7 @@ class World:
 async def opened(directory: Path) -> AsyncIterator[World]:
     """Makes an estate in a folder, starts its support app, opens and links it."""
     made = estate.make(directory, PEOPLE)
+    _be_patient(made.catalog)
     process = support.start(directory)
     env = {**made.env, "SUPPORT_URL": process.url, support.TOKEN_VARIABLE: process.token}
     async with connect_async(made.catalog, env=env) as connection:
@@ -61,3 +63,24 @@ async def own_world(tmp_path: Path) -> AsyncIterator[World]:
     """Returns an estate for one test that changes or breaks it."""
     async with opened(tmp_path) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+async def ruled(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RuledEstate]:
+    """Returns the shared estate under a policy with row filters, masks and hidden fields."""
+    directory = tmp_path_factory.mktemp("ruled")
+    estate = world.estate
+    process = world.support
+    env = {**estate.env, "SUPPORT_URL": process.url, support.TOKEN_VARIABLE: process.token}
+    async with opened_ruled(estate.directory, directory, env, estate.truth["records"]) as opened:
+        yield opened
+
+
+def _be_patient(catalog: Path) -> None:
+    """Gives everything time: these tests prove rows and labels, on a machine that may be busy."""
+    for path in (catalog / "roundview.yaml", *(catalog / "sources").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("timeout: 1500ms", "timeout: 20s").replace("view: 2s", "view: 20s")
+        path.write_text(text.replace("probe: 300ms", "probe: 10s"), encoding="utf-8")

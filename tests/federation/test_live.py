@@ -12,6 +12,9 @@ from tests.federation.conftest import World
 
 from roundview.client import connect_async
 from roundview_catalog.errors import RequestError
+from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section
+from roundview_federation.planner import selecting
+from roundview_federation.request import Request
 
 
 @contextmanager
@@ -38,7 +41,7 @@ async def test_any_spelling_of_a_number_finds_the_same_customer(world: World, ph
 
 @pytest.mark.parametrize(
     "by",
-    [{"phone": "+49 30 1"}, {"email": "nobody@nowhere.example"}, {"order_number": "INV-999999"},
+    [{"phone": "+49 30 9999001"}, {"email": "nobody@nowhere.example"}, {"order_number": "INV-999999"},
      {"customer_id": "not-an-id"}, {"case_number": "0"}],
     ids=lambda by: next(iter(by)),
 )  # fmt: skip
@@ -97,6 +100,15 @@ async def test_a_recycled_record_is_shown_as_mismatched(own_world: World) -> Non
     view = await own_world.connection.customer(loyalty_no="RC10004711")
     assert view is not None
     assert view.link_state == "mismatched"
+    federation = own_world.connection.federation
+    tree = selecting("sales_order", ("link_state",))
+    people = selecting("individual", ("given_name",))
+    sections = (Section("o", "sales_order", tree, "c"), Section("i", "individual", people, "c"))
+    question = Question("states", (Lookup("c"),), sections)
+    who = {"c": [Identifier("loyalty_no", "RC10004711")]}
+    result = await federation.run(question, who, Request(federation.principal))
+    rows = result.outputs["o"].groups[0].rows
+    assert {row[len(ROW_HEAD)] for row in rows} == {"mismatched"}
 
 
 async def test_a_value_that_left_the_source_no_longer_finds(own_world: World) -> None:
@@ -106,6 +118,16 @@ async def test_a_value_that_left_the_source_no_longer_finds(own_world: World) ->
             " WHERE account_number = 'RC10004711'"
         )
     assert await own_world.connection.customer(loyalty_no="RC10004711") is None
+    # What was read before the value was found gone does not leave either.
+    section = Section("i", "individual", selecting("individual", ("given_name",)), "c")
+    federation = own_world.connection.federation
+    result = await federation.run(
+        Question("gone", (Lookup("c"),), (section,)),
+        {"c": [Identifier("loyalty_no", "RC10004711")]},
+        Request(federation.principal),
+    )
+    assert result.found["c"][0].customer_id is None
+    assert result.outputs["i"].groups == {}
 
 
 @pytest.mark.row("A16")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlglot import exp, parse_one
 from tests.federation.conftest import World
@@ -143,3 +145,20 @@ async def test_fragments_do_not_grow_with_rows(world: World) -> None:
     calls = {status.name: status.calls for status in (await ask(world, demo, sections)).sources}
     # People, addresses and cards of one system come from the same rows: one statement each.
     assert calls["crm"] == calls["pos"] == 1
+
+
+async def test_what_follows_from_a_masked_field_follows_from_its_mask(world: World) -> None:
+    mail = "contact_point_email"
+    federation = world.connection.federation
+    decision = federation.decide(federation.principal)
+    masked = replace(
+        decision,
+        policy_shape="masked addresses",
+        masks={(mail, "email_address"): parse_one("'hidden@mail.example'")},
+    )
+    tree = selecting(mail, ("email_normalized", "domain"))
+    question = Question("m", (Lookup("c"),), (Section("e", mail, tree, "c"),))
+    federation.current._decisions[("masked",)] = masked
+    request = Request(replace(federation.principal, roles=("masked",)))
+    result = await federation.run(question, {"c": WHO}, request)
+    assert set(values(result, "e")) == {("hidden@mail.example", "mail.example")}

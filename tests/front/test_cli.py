@@ -24,6 +24,7 @@ COMMANDS = (
     ("serve",),
     ("check",),
     ("introspect",),
+    ("schemas",),
     ("customer",),
     ("sources",),
     ("identity",),
@@ -90,6 +91,15 @@ def test_failures_are_one_line_on_standard_error(
     assert result.stdout == ""
     assert result.stderr.startswith(f"{family} ")
     assert result.stderr.count("\n") == 1
+
+
+def test_editors_get_schemas(run: Run, made_estate: Estate) -> None:
+    assert run("schemas").stdout == (
+        ".schemas: catalog, source, schema, entity, policy, identity\n"
+    )
+    source = json.loads((made_estate.catalog / ".schemas/source.json").read_text(encoding="utf-8"))
+    assert "individual" in source["properties"]["entities"]["properties"]
+    assert run("check").exit_code == 0
 
 
 def test_failures_are_json_too(run: Run) -> None:

@@ -2,41 +2,70 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, DecimalException
 from functools import reduce
 from typing import Any
 
 from roundview_catalog.expressions.casts import EXACT, rescaled
 
+_SMALL, _LARGE = 1 << 31, 1 << 63
 _DIGITS = 4  # PostgreSQL keeps numeric in base 10,000 and derives scales from that.
 _SIGNIFICANT = 16
 
 
-def exact_add(a: Any, b: Any) -> Decimal:
-    """Returns a + b of exact numbers."""
-    return EXACT.add(a, b)
+def fits_integer(number: int) -> int:
+    """Returns a result of 32-bit integers; ValueError where PostgreSQL's would overflow."""
+    if not -_SMALL <= number < _SMALL:
+        raise ValueError("out of range for integer")
+    return number
 
 
-def exact_subtract(a: Any, b: Any) -> Decimal:
-    """Returns a - b of exact numbers."""
-    return EXACT.subtract(a, b)
+def fits_bigint(number: int) -> int:
+    """Returns a result of 64-bit integers; ValueError where PostgreSQL's would overflow."""
+    if not -_LARGE <= number < _LARGE:
+        raise ValueError("out of range for bigint")
+    return number
 
 
-def exact_multiply(a: Any, b: Any) -> Decimal:
-    """Returns a * b of exact numbers."""
-    return EXACT.multiply(a, b)
+def fits_float(number: float) -> float:
+    """Returns a result of doubles; ValueError where it is none: overflow, infinity, NaN."""
+    if not math.isfinite(number):
+        raise ValueError("out of range for double precision")
+    return number
 
 
 def exact_divide(a: Any, b: Any) -> Decimal:
     """Returns a / b with at least 16 significant digits and the scale that PostgreSQL chooses."""
-    left, right = Decimal(a), Decimal(b)
-    if not right:
-        raise ValueError("division by zero")
-    weight = _weight(left)[0] - _weight(right)[0]
-    if _weight(left)[1] <= _weight(right)[1]:
-        weight -= 1
-    scale = max(_SIGNIFICANT - weight * _DIGITS, _scale(left), _scale(right), 0)
-    return rescaled(EXACT.divide(left, right), min(scale, 1000))
+    return divided_by(Decimal(b))(a)
+
+
+def divided_by(divisor: Decimal) -> Callable[[Any], Decimal]:
+    """Returns what divides by a number as `exact_divide` does."""
+    if not divisor:
+        return _division_by_zero
+    # PostgreSQL estimates the quotient's weight from the first digit groups of both numbers.
+    weight, first = _weight(divisor)
+    digits = divisor.adjusted() & 3
+    least = max(_scale(divisor), 0)
+
+    def divide(value: Any) -> Decimal:
+        number = value if value.__class__ is Decimal else Decimal(value)
+        if number:
+            adjusted = number.adjusted()
+            own_weight, own_digits = adjusted >> 2, adjusted & 3
+            if own_digits == digits:
+                is_smaller = _weight(number)[1] <= first
+            else:
+                is_smaller = own_digits < digits
+        else:
+            own_weight, is_smaller = 0, True
+        places = _SIGNIFICANT - (own_weight - weight - is_smaller) * _DIGITS
+        scale = max(places, _scale(number), least)
+        return rescaled(EXACT.divide(number, divisor), min(scale, 1000))
+
+    return divide
 
 
 def exact_modulo(a: Any, b: Any) -> Decimal:
@@ -115,6 +144,10 @@ def aggregate_avg(values: list[Any]) -> Any:
         return None
     total = aggregate_sum(known)
     return total / len(known) if type(total) is float else exact_divide(total, len(known))
+
+
+def _division_by_zero(_: Any) -> Decimal:
+    raise ValueError("division by zero")
 
 
 def _scale(number: Decimal) -> int:

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
+import orjson
+
 EXACT = Context(prec=1000, rounding=ROUND_HALF_UP)
 """Wide enough that sums and products are never rounded, as in PostgreSQL's numeric."""
 
@@ -24,6 +26,8 @@ _MOMENT = re.compile(
 _UUID = re.compile(
     r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?"
 )
+# Numbers that orjson would make a double.
+_INEXACT = re.compile(r"[0-9](?:[.eE]|[0-9]{18})")
 _WORDS = {True: ("true", "yes", "on", "1"), False: ("false", "no", "off", "0")}
 _SMALL, _LARGE = 1 << 31, 1 << 63
 
@@ -45,7 +49,7 @@ def to_text(value: Any) -> str:
     if isinstance(value, datetime):
         return _moment_text(value)
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
+        return _json_text(value)
     return str(value)
 
 
@@ -159,10 +163,14 @@ def to_uuid(value: Any) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """Returns the value that JSON text stands for."""
+    """Returns the value that JSON text stands for; numbers with a fraction stay exact."""
     try:
-        return json.loads(value)
-    except (json.JSONDecodeError, RecursionError, TypeError):
+        text = value.decode() if isinstance(value, bytes) else value
+        found = orjson.loads(text)
+        if not _INEXACT.search(text):
+            return found
+        return json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError, TypeError):
         raise ValueError("not JSON") from None
 
 
@@ -211,6 +219,16 @@ def _parsed_moment(text: str) -> tuple[datetime, timedelta]:
         offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
         offset = -offset if zone[0] == "-" else offset
     return moment, offset
+
+
+def _json_text(value: Any) -> str:
+    """Returns JSON as PostgreSQL prints it, members in their order."""
+    if isinstance(value, dict):
+        members = (f"{_json_text(str(name))}: {_json_text(part)}" for name, part in value.items())
+        return f"{{{', '.join(members)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_json_text(part) for part in value)}]"
+    return to_text(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 def _float_text(value: float) -> str:

@@ -145,9 +145,9 @@ def json_get(value: Any, step: str | int) -> Any:
     """Returns a member or an element of a JSON value, None if there is none."""
     if isinstance(step, str):
         return value.get(step) if isinstance(value, dict) else None
-    if isinstance(value, list) and -len(value) <= step < len(value):
-        return value[step]
-    return None
+    # A value that is no list is a list of one for PostgreSQL's jsonb.
+    found = value if isinstance(value, list) else () if isinstance(value, dict) else (value,)
+    return found[step] if -len(found) <= step < len(found) else None
 
 
 def json_text(value: Any, step: str | int) -> str | None:
@@ -155,7 +155,7 @@ def json_text(value: Any, step: str | int) -> str | None:
     found = json_get(value, step)
     if found is None or isinstance(found, str):
         return found
-    return repr(found) if type(found) is float else to_text(found)
+    return to_text(found)
 
 
 def aggregate_count(values: list[Any]) -> int:

@@ -92,7 +92,7 @@ NODES: Mapping[type[exp.Expr], Function] = MappingProxyType(
             can_fail=True,
         ),
         exp.Trim: _row("trim", "trim", "this:text expression:text?", TEXT, _POSTGRES),
-        exp.Abs: _row("abs", "absolute", "this:number", None, _POSTGRES),
+        exp.Abs: _row("abs", "absolute", "this:number", None, _POSTGRES, can_fail=True),
         exp.Floor: _row("floor", "floor", "this:number", None, _POSTGRES, can_fail=True),
         exp.Ceil: _row("ceil", "ceil", "this:number", None, _POSTGRES, can_fail=True),
         exp.Round: _row(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
@@ -10,6 +12,7 @@ from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
 from roundview_catalog.expressions.nodes import (
     ALLOWED,
+    MOST_NODES,
     WITH_SUBQUERIES,
     ExpressionError,
     called,
@@ -20,6 +23,9 @@ from roundview_catalog.expressions.nodes import (
 
 LONGEST = 8192
 DEEPEST_PARENTHESES = 100
+# More than any tree of MOST_NODES is written with: parsing costs more than counting.
+_MOST_TOKENS = 2 * MOST_NODES
+_NUMBER = re.compile(r"[0-9._]{1,40}(?:[eE][-+]?[0-9]{1,3})?")
 
 
 def parse(text: str, *, subqueries: bool = False) -> exp.Expr:
@@ -134,7 +140,12 @@ def _tokens(statement: str, shift: int) -> list[Token]:
         tokens = sqlglot.tokenize(statement, dialect="postgres")
     except (TokenError, SqlglotError, ValueError, IndexError):
         raise ExpressionError("cannot be read as SQL", "is a quote missing?", 0, "RV210") from None
+    if len(tokens) > _MOST_TOKENS:
+        raise ExpressionError("too large", "", 0, "RV204")
     for token in tokens:
+        if token.token_type is TokenType.NUMBER and not _NUMBER.fullmatch(token.text):
+            at = max(0, token.start - shift)
+            raise ExpressionError("a number of too many digits", "", at, "RV210")
         if token.comments:
             raise ExpressionError("no comments in SQL", "", max(0, token.start - shift), "RV210")
         if token.token_type in (TokenType.SEMICOLON, TokenType.PARAMETER, TokenType.PLACEHOLDER):

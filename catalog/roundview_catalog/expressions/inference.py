@@ -108,7 +108,7 @@ class _Inference:
             if isinstance(tree.expression, exp.Boolean):
                 self._needs(tree.this, BOOLEAN)
             else:
-                self.type(tree.this)
+                self._may_be_null(tree.this)
         elif isinstance(tree, exp.Between):
             self._comparable(tree, [tree.this, tree.args["low"], tree.args["high"]])
         elif isinstance(tree, exp.Like | exp.ILike):
@@ -127,7 +127,7 @@ class _Inference:
         if isinstance(tree, exp.Case):
             return self._case(tree)
         if isinstance(tree, exp.Coalesce | exp.Greatest | exp.Least):
-            return self._together([tree.this, *tree.expressions])
+            return self._chosen([tree.this, *tree.expressions])
         if isinstance(tree, exp.Nullif):
             self._comparable(tree, [tree.this, tree.expression])
             return self.type(tree.this)
@@ -135,7 +135,7 @@ class _Inference:
             return self._joined(tree)
         if isinstance(tree, exp.Concat | exp.ConcatWs):
             for part in tree.expressions:
-                self.type(part)
+                self._printed(part)
             if isinstance(tree, exp.ConcatWs):
                 self._needs_text(tree.expressions[0])
             return TEXT
@@ -245,7 +245,7 @@ class _Inference:
             raise self._wrong(value, "an aggregate inside an aggregate", "")
         if isinstance(tree, exp.Count):
             if not isinstance(value, exp.Star):
-                self.type(value)
+                self._may_be_null(value)
             return BIGINT
         if isinstance(tree, exp.GroupConcat):
             if tree.args.get("separator") is None:
@@ -289,7 +289,7 @@ class _Inference:
         return self._together(results)
 
     def _joined(self, tree: exp.Expr) -> Type:
-        types = [self.type(side) for side in (tree.this, tree.expression)]
+        types = [self._printed(side) for side in (tree.this, tree.expression)]
         if not any(t.is_text for t in types):
             raise self._wrong(tree, f"|| joins text, not {types[0]} and {types[1]}", "cast one")
         return TEXT
@@ -320,6 +320,11 @@ class _Inference:
 
     # -- what must hold ----------------------------------------------------------------------
 
+    def _chosen(self, nodes: Sequence[exp.Expr]) -> Type:
+        for node in nodes:
+            self._may_be_null(node)
+        return self._together(nodes)
+
     def _together(self, nodes: Sequence[exp.Expr]) -> Type:
         return common_type(nodes, [self.type(node) for node in nodes])
 
@@ -340,6 +345,18 @@ class _Inference:
         elif type_.kind is not wanted.kind and not is_null(node):
             hint = "compare it: x = 1" if type_.is_number else ""
             raise self._wrong(node, f"a condition is needed, not {type_}", hint)
+
+    def _printed(self, node: exp.Expr) -> Type:
+        type_ = self.type(node)
+        if type_.kind is Kind.JSON:
+            raise self._wrong(node, "JSON is not text", "take a part with ->>")
+        return type_
+
+    def _may_be_null(self, node: exp.Expr) -> None:
+        """Refuses to tell NULL from JSON's null, which are two things in PostgreSQL."""
+        if type(inside(node)) is exp.JSONExtract:
+            raise self._wrong(node, "-> may give JSON's null, which is not NULL", "write ->>")
+        self.type(node)
 
     def _needs_text(self, node: exp.Expr) -> Type:
         type_ = self.type(node)

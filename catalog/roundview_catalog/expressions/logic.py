@@ -13,7 +13,7 @@ from roundview_catalog.expressions.meeting import (
     is_text_constant,
     literal_value,
 )
-from roundview_catalog.expressions.naming import Naming, Text, constant
+from roundview_catalog.expressions.naming import Naming, Text
 from roundview_catalog.expressions.nodes import ExpressionError, offset_of
 from roundview_catalog.types import Kind, Type
 
@@ -107,7 +107,11 @@ class Logic(Naming):
     def _is(self, tree: exp.Expr) -> str:
         negated = bool(tree.args.get("negate"))
         if isinstance(tree.expression, exp.Null):
-            return f"({self.value(tree.this).code} is {'not ' if negated else ''}None)"
+            value = self.value(tree.this)
+            if value.is_nullable:
+                return f"({value.code} is {'not ' if negated else ''}None)"
+            # Python warns of `7 is None`; what raises an error must be computed all the same.
+            return f"({value.code} {'!=' if negated else '=='} None)"
         wanted = bool(tree.expression.this)
         truth = self.truth(tree.this, wanted=wanted)
         return f"(not {truth})" if negated else truth
@@ -118,13 +122,15 @@ class Logic(Naming):
         if self._is_constant_list(tree):
             value, options, has_null = self._membership(tree)
             if has_null:
-                return self.strict([value], lambda a: f"(True if {a} in {options} else None)")
+                found = self.strict([value], lambda a: f"(True if {a} in {options} else None)")
+                return Text(found.code)
             return self.strict([value], lambda a: f"{a} in {options}")
         type_ = self.common([tree.this, *tree.expressions])
         parts = [self.in_type(node, type_).code for node in tree.expressions]
-        return self.strict(
-            [self.in_type(tree.this, type_)], lambda a: f"is_in({a}, ({', '.join(parts)},))"
-        )
+        value = self.in_type(tree.this, type_)
+        found = self.strict([value], lambda a: f"is_in({a}, ({', '.join(parts)},))")
+        # A NULL among the options leaves it open even for a value that is never NULL.
+        return Text(found.code)
 
     def _is_constant_list(self, tree: exp.Expr) -> bool:
         return tree.args.get("query") is None and all(
@@ -151,7 +157,7 @@ class Logic(Naming):
 
     def _boolean(self, tree: exp.Expr) -> Text:
         if is_text_constant(tree):
-            return constant(literal_value(tree, Type(Kind.BOOLEAN)))
+            return self.constant(literal_value(tree, Type(Kind.BOOLEAN)))
         return self.value(tree)
 
 

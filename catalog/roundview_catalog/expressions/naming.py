@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from sqlglot import exp
 
@@ -36,12 +36,25 @@ class Text:
     is_simple: bool = False
 
 
+class Surroundings(Protocol):
+    """Is the generated code around an expression, where the expression may put things."""
+
+    def bind(self, value: Any, key: str = "") -> str:
+        """Returns the name under which the code sees an object; one for each `key`."""
+
+    def once(self, code: str) -> str:
+        """Returns text for a value that is computed at most once for each row."""
+
+
 class Naming(ABC):
     """Knows types and names; `counter` is shared, so that no name is given twice."""
 
-    def __init__(self, column_type: ColumnType, counter: list[int]) -> None:
+    def __init__(
+        self, column_type: ColumnType, counter: list[int], around: Surroundings | None = None
+    ) -> None:
         self.column_type = column_type
         self.counter = counter
+        self.around = around
 
     @abstractmethod
     def value(self, tree: exp.Expr) -> Text:
@@ -67,7 +80,7 @@ class Naming(ABC):
         if is_null(node):
             return Text("None", True, True)
         if is_text_constant(node):
-            return constant(literal_value(node, type_))
+            return self.constant(literal_value(node, type_))
         own = self.type(node)
         text = self.value(node)
         if own.kind is type_.kind:
@@ -76,7 +89,7 @@ class Naming(ABC):
             return self.strict([text], lambda a: f"to_float({a})")
         if type_.kind is Kind.DECIMAL and own.kind in (Kind.INTEGER, Kind.BIGINT):
             if isinstance(inside(node), exp.Literal):
-                return constant(Decimal(str(inside(node).this)))
+                return self.constant(Decimal(str(inside(node).this)))
             return self.strict([text], lambda a: f"Decimal({a})")
         if own.kind is Kind.DATE and type_.kind in _DAY_KINDS:
             name = "midnight" if type_.kind is Kind.TIMESTAMP else "midnight_utc"
@@ -94,6 +107,12 @@ class Naming(ABC):
             return str(node.this)
         text = str(node.this)
         return int(text) if text.isdigit() else Decimal(text)
+
+    def constant(self, value: Any) -> Text:
+        """Writes a constant; one that Python would make anew each time is made once."""
+        if self.around is not None and isinstance(value, Decimal | date):
+            return Text(self.around.bind(value, repr(value)), False, True)
+        return constant(value)
 
     def strict(self, parts: Sequence[Text], write: Callable[..., str]) -> Text:
         """Writes a call that is NULL where an operand is."""

@@ -19,10 +19,12 @@ from roundview_catalog.expressions.meeting import (
 from roundview_catalog.types import Kind
 
 _WHOLE = frozenset({Kind.INTEGER, Kind.BIGINT})
-_PLAIN = frozenset({Kind.TEXT, Kind.ENUM, Kind.BOOLEAN}) | _WHOLE
+_TEXTS = frozenset({Kind.TEXT, Kind.ENUM})
+_PLAIN = _TEXTS | _WHOLE | {Kind.BOOLEAN}
 _DIALECTS = frozenset({"sqlite", "duckdb", "postgres", "mysql", "trino"})
 _LOGIC = (exp.Paren, exp.And, exp.Or, exp.Not, exp.If, exp.Boolean, exp.Null)
 _COMPARED = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+_BY_BYTES = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between)
 # Node class -> dialects beside PostgreSQL in which it means the same for text and integers.
 # MySQL compares text by the column's collation and has no `||`, so little is left for it.
 _NODES: Mapping[type[exp.Expr], frozenset[str]] = MappingProxyType(
@@ -71,7 +73,7 @@ def pushable(tree: exp.Expr, dialect: str, column_type: ColumnType) -> bool:
 
     Text and integers go where the table says so; decimals, times, casts and case folding
     differ between systems and are computed on arrival. MySQL's text compares by collation,
-    so it is asked for integers only.
+    so it is asked for integers, and for text columns only beside constants.
     """
     if dialect not in _DIALECTS:
         return False
@@ -116,11 +118,14 @@ def cannot_fail(tree: exp.Expr, column_type: ColumnType) -> bool:
 
 
 def _is_exact(node: exp.Expr, dialect: str, column_type: ColumnType) -> bool:
+    if dialect == "mysql" and _is_text_column_with_constants(node, column_type):
+        return True
     if isinstance(node, exp.Column):
         kind = column_type(node).kind
         return kind in _WHOLE if dialect == "mysql" else kind in _PLAIN - {Kind.BOOLEAN}
     if isinstance(node, exp.Literal):
-        return bool(node.is_string) or str(node.this).isdigit()
+        # SQLite makes larger numbers doubles.
+        return bool(node.is_string) or (str(node.this).isdigit() and int(node.this) < 1 << 63)
     if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
         inner = inside(node.this)
         return isinstance(inner, exp.Column) or _is_exact(inner, dialect, column_type)
@@ -135,7 +140,24 @@ def _is_exact(node: exp.Expr, dialect: str, column_type: ColumnType) -> bool:
     ]
     if not all(_is_exact(child, dialect, column_type) for child in operands):
         return False
-    return all(_is_plain(nodes, column_type) for nodes in _compared(node))
+    plain = _WHOLE if dialect == "mysql" else _PLAIN
+    return all(_meet_in(nodes, column_type) in plain for nodes in _compared(node))
+
+
+def _is_text_column_with_constants(node: exp.Expr, column_type: ColumnType) -> bool:
+    """Tells whether a node compares one text column with constants.
+
+    A connector makes these exact by comparing bytes too. A backslash in a constant means
+    different things by the server's mode.
+    """
+    if not isinstance(node, _BY_BYTES) or node.args.get("query") is not None:
+        return False
+    column, *values = _compared(node)[0]
+    if isinstance(node, exp.EQ | exp.NEQ) and isinstance(values[0], exp.Column):
+        column, values = values[0], [column]
+    if not isinstance(column, exp.Column) or column_type(column).kind not in _TEXTS:
+        return False
+    return all(isinstance(v, exp.Literal) and v.is_string and "\\" not in v.this for v in values)
 
 
 def _knows(node: exp.Expr, dialect: str) -> bool:
@@ -167,9 +189,8 @@ def _compared(node: exp.Expr) -> list[list[exp.Expr]]:
     return []
 
 
-def _is_plain(nodes: list[exp.Expr], column_type: ColumnType) -> bool:
-    types = [infer(node, column_type) for node in nodes]
-    return common_type(nodes, types).kind in _PLAIN
+def _meet_in(nodes: list[exp.Expr], column_type: ColumnType) -> Kind:
+    return common_type(nodes, [infer(node, column_type) for node in nodes]).kind
 
 
 def _adapt(nodes: list[exp.Expr], dialect: str, column_type: ColumnType) -> None:

@@ -8,16 +8,18 @@ from types import MappingProxyType
 
 from sqlglot import exp
 
+from roundview_catalog.expressions.arithmetic import divided_by
 from roundview_catalog.expressions.functions import AGGREGATES, NODES, OWN, Function
 from roundview_catalog.expressions.inference import ARITHMETIC, ColumnType
 from roundview_catalog.expressions.logic import TRUTHS, Logic
 from roundview_catalog.expressions.meeting import (
     cast_type,
+    inside,
     interval_of,
     is_text_constant,
     literal_value,
 )
-from roundview_catalog.expressions.naming import SIMPLE, Text, constant
+from roundview_catalog.expressions.naming import SIMPLE, Surroundings, Text
 from roundview_catalog.expressions.nodes import ExpressionError, offset_of
 from roundview_catalog.types import Kind, Type
 
@@ -25,6 +27,9 @@ ColumnText = Callable[[exp.Column], str]
 Child = Callable[[str], tuple[str, ColumnText]]
 
 _SIGNS: Mapping[type[exp.Expr], str] = MappingProxyType({exp.Add: "+", exp.Sub: "-", exp.Mul: "*"})
+_RANGES: Mapping[Kind, str] = MappingProxyType(
+    {Kind.INTEGER: "fits_integer", Kind.BIGINT: "fits_bigint", Kind.FLOAT: "fits_float"}
+)
 _EXACT: Mapping[type[exp.Expr], str] = MappingProxyType(
     {
         exp.Add: "exact_add",
@@ -37,15 +42,20 @@ _EXACT: Mapping[type[exp.Expr], str] = MappingProxyType(
 
 
 def python(
-    tree: exp.Expr, column: ColumnText, column_type: ColumnType, child: Child | None = None
+    tree: exp.Expr,
+    column: ColumnText,
+    column_type: ColumnType,
+    child: Child | None = None,
+    around: Surroundings | None = None,
 ) -> str:
     """Returns Python text that computes an expression over values, with names of RUNTIME.
 
     `column` writes a column; `child` gives for the alias of a child the text of its list of
-    rows and the writer of its columns, in which each row is named `row`. The text assigns
-    names that begin with an underscore and raises ValueError where PostgreSQL would fail.
+    rows and the writer of its columns, in which each row is named `row`. `around` keeps
+    constants and aggregates that several expressions share. The text assigns names that begin
+    with an underscore and raises ValueError where PostgreSQL would fail.
     """
-    return _Writer(column, column_type, child, [0]).value(tree).code
+    return _Writer(column, column_type, child, [0], around).value(tree).code
 
 
 def condition(
@@ -62,8 +72,9 @@ class _Writer(Logic):
         column_type: ColumnType,
         child: Child | None,
         counter: list[int],
+        around: Surroundings | None = None,
     ) -> None:
-        super().__init__(column_type, counter)
+        super().__init__(column_type, counter, around)
         self.column = column
         self.child = child
 
@@ -74,9 +85,9 @@ class _Writer(Logic):
             code = self.column(tree)
             return Text(code, True, SIMPLE.fullmatch(code) is not None)
         if isinstance(tree, exp.Literal):
-            return constant(self.literal(tree))
+            return self.constant(self.literal(tree))
         if isinstance(tree, exp.Boolean):
-            return constant(bool(tree.this))
+            return self.constant(bool(tree.this))
         if isinstance(tree, exp.Null):
             return Text("None", True, True)
         if isinstance(tree, TRUTHS):
@@ -117,8 +128,9 @@ class _Writer(Logic):
             return Text(f"concat({self._list(tree.expressions)})", False)
         if isinstance(tree, exp.Neg):
             if isinstance(tree.this, exp.Literal) and not tree.this.is_string:
-                return constant(-self.literal(tree.this))
-            return self.strict([self.value(tree.this)], lambda a: f"negative({a})")
+                return self.constant(-self.literal(tree.this))
+            write = _fitting(self.type(tree), lambda a: f"negative({a})")
+            return self.strict([self.value(tree.this)], write)
         if isinstance(tree, exp.UnixToTime):
             return self.strict([self.value(tree.this)], lambda a: f"from_epoch({a})")
         if isinstance(tree, exp.TimestampTrunc):
@@ -151,7 +163,12 @@ class _Writer(Logic):
         if isinstance(tree, exp.Round | exp.Floor | exp.Ceil) and len(parts) == 1:
             type_ = self.type(tree)
             parts[0] = self.in_type(tree.this, type_)
-        return self.strict(parts, lambda *a: f"{name}({', '.join(a)})")
+
+        def write(*values: str) -> str:
+            return f"{name}({', '.join(values)})"
+
+        is_abs = isinstance(tree, exp.Abs)
+        return self.strict(parts, _fitting(self.type(tree), write) if is_abs else write)
 
     def _own(self, tree: exp.Expr, row: Function) -> Text:
         parts = [self.value(node) for node in tree.expressions]
@@ -172,13 +189,18 @@ class _Writer(Logic):
             return self._date_arithmetic(tree)
         parts = [self.in_type(side, type_) for side in (left, right)]
         if type_.kind is Kind.DECIMAL:
+            divisor = inside(right)
+            if self.around and isinstance(tree, exp.Div) and isinstance(divisor, exp.Literal):
+                divide = divided_by(Decimal(str(divisor.this)))
+                name = self.around.bind(divide, f"divided_by({divisor.this})")
+                return self.strict(parts[:1], lambda a: f"{name}({a})")
             return self.strict(parts, lambda a, b: f"{_EXACT[type(tree)]}({a}, {b})")
         if type(tree) in _SIGNS:
             sign_text = _SIGNS[type(tree)]
-            return self.strict(parts, lambda a, b: f"({a} {sign_text} {b})")
+            return self.strict(parts, _fitting(type_, lambda a, b: f"{a} {sign_text} {b}"))
         name = "whole_modulo" if isinstance(tree, exp.Mod) else "whole_divide"
         name = "float_divide" if type_.kind is Kind.FLOAT else name
-        return self.strict(parts, lambda a, b: f"{name}({a}, {b})")
+        return self.strict(parts, _fitting(type_, lambda a, b: f"{name}({a}, {b})"))
 
     def _date_arithmetic(self, tree: exp.Expr) -> Text:
         right = tree.expression
@@ -196,7 +218,7 @@ class _Writer(Logic):
             value = literal_value(tree.this, target)
             is_whole = not isinstance(value, Decimal | str) or target.precision is None
             if is_whole and target.kind is not Kind.JSON:
-                return constant(value)
+                return self.constant(value)
         source = self.type(tree.this)
         inner = self.value(tree.this)
         if source.kind is target.kind and target.precision is None:
@@ -251,7 +273,8 @@ class _Writer(Logic):
             subject_text = first if not result else subject.code
             test = f"{subject_text} == {text.code}"
             # Two NULLs are not equal; the assignment must still happen first.
-            result.append(f"({test} and {subject.code} is not None)" if text.is_nullable else test)
+            may_be_null = text.is_nullable and subject.is_nullable
+            result.append(f"({test} and {subject.code} is not None)" if may_be_null else test)
         return result
 
     def _chosen(self, tree: exp.Expr) -> Text:
@@ -286,7 +309,9 @@ class _Writer(Logic):
                 "an aggregate names columns of exactly one child", "", offset_of(tree), "RV216"
             )
         rows, column = sources[0]
-        inner = _Writer(column, self.column_type, None, self.counter)
+        # What is computed apart has names of its own.
+        counter = self.counter if self.around is None else [0]
+        inner = _Writer(column, self.column_type, None, counter, self.around)
         value = tree.this
         is_distinct = isinstance(value, exp.Distinct)
         value = value.expressions[0] if is_distinct else value
@@ -296,12 +321,21 @@ class _Writer(Logic):
             items += f" if {inner.truth(condition)}"
         values = f"distinct([{items}])" if is_distinct else f"[{items}]"
         if isinstance(tree, exp.Count) and isinstance(value, exp.Star):
-            return Text(f"len({values})", False)
-        if isinstance(tree, exp.GroupConcat):
+            code = f"len({values})"
+        elif isinstance(tree, exp.GroupConcat):
             separator = self.value(tree.args["separator"]).code
-            return Text(f"aggregate_text({values}, {separator})")
-        name = AGGREGATES[type(tree)][1]
-        return Text(f"{name}({values})", not isinstance(tree, exp.Count))
+            code = f"aggregate_text({values}, {separator})"
+        else:
+            code = f"{AGGREGATES[type(tree)][1]}({values})"
+        shared = code if self.around is None else self.around.once(code)
+        return Text(shared, not isinstance(tree, exp.Count))
 
     def _list(self, nodes: Sequence[exp.Expr]) -> str:
         return ", ".join(self.value(node).code for node in nodes)
+
+
+def _fitting(type_: Type, write: Callable[..., str]) -> Callable[..., str]:
+    """Wraps a computation that may leave the range of its type."""
+    if type_.kind not in _RANGES:
+        return write
+    return lambda *parts: f"{_RANGES[type_.kind]}({write(*parts)})"

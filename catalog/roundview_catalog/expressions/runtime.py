@@ -35,9 +35,9 @@ _NAMED: tuple[Callable[..., Any], ...] = (
     times.from_epoch,
     times.local_to_instant,
     times.instant_to_local,
-    arithmetic.exact_add,
-    arithmetic.exact_subtract,
-    arithmetic.exact_multiply,
+    arithmetic.fits_integer,
+    arithmetic.fits_bigint,
+    arithmetic.fits_float,
     arithmetic.exact_divide,
     arithmetic.exact_modulo,
     arithmetic.whole_divide,
@@ -92,6 +92,11 @@ _NAMED: tuple[Callable[..., Any], ...] = (
 
 RUNTIME: Mapping[str, Any] = MappingProxyType(
     {call.__name__: call for call in _NAMED}
+    | {
+        "exact_add": casts.EXACT.add,
+        "exact_subtract": casts.EXACT.subtract,
+        "exact_multiply": casts.EXACT.multiply,
+    }
     | {"Decimal": Decimal, "date": date, "datetime": datetime, "UTC": UTC, "len": len}
 )
 """Name -> what it stands for; the values of a generated text are computed with these alone."""

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from roundview_catalog.mapping.compiler import compile_branches
-from roundview_catalog.mapping.selection import select
+from roundview_catalog.mapping.selection import readable, select
 
-__all__ = ["compile_branches", "select"]
+__all__ = ["compile_branches", "readable", "select"]

@@ -89,7 +89,7 @@ def _field(reader: Reader, target: Type, given: Any, scope: Scope, path: Path) -
     node, type_ = reader.expression(path, scope, aggregates=True, is_field=True)
     _check_texts(reader, target, node, path)
     _check_fit(reader, type_, target, node, path)
-    return FieldMapping(node, type_, position)
+    return FieldMapping(node, type_, position, time_zone=_claimed_zone(reader, node, scope))
 
 
 def _long_form(
@@ -113,6 +113,7 @@ def _long_form(
     zone = _zone(reader, target, given, path)
     at = (*path, "value")
     node, type_ = reader.expression(at, scope, aggregates=True)
+    zone = zone or _claimed_zone(reader, node, scope)
     if "map" not in given:
         if "else" in given:
             reader.add_key((*path, "else"), "RV206", "else stands beside map")
@@ -134,6 +135,16 @@ def _long_form(
         null_code=codes.get("null"),
         time_zone=zone,
     )
+
+
+def _claimed_zone(reader: Reader, node: exp.Expr, scope: Scope) -> str:
+    """Returns the zone that `facts` give the columns a time is made of, if they agree."""
+    zones = set()
+    for column in node.find_all(exp.Column):
+        found = reader.tables[scope.table_of(column.table) or ""].columns[column.name]
+        if found.type.kind in _TIMES:
+            zones.add(found.time_zone)
+    return zones.pop() if len(zones) == 1 else ""
 
 
 def _zone(reader: Reader, target: Type, given: Mapping[str, Any], path: Path) -> str:

@@ -103,8 +103,18 @@ def check_parents(reader: Reader, branches: list[tuple[Branch, Path]]) -> None:
             reader.add(at, "RV209", f"{name} has a composite key: not supported yet")
         elif target.key_types[0].is_number != parent.type.is_number:
             reader.add(at, "RV215", f"{name} has a key of {target.key_types[0]}, not {parent.type}")
-        if reader.connector == "rest" and not branch.person and branch.entity != "individual":
-            reader.add(at, "RV220", "REST tables cannot be joined", "write person too")
+        elif reader.connector == "rest" and branch.person and target.scan.args.get("where"):
+            # Asked by person, rows below a hidden record would come too.
+            message = f"{name} has a where, so rows below it have no person of their own"
+            reader.add(at, "RV206", message, "leave person out")
+        # Rows of a source that cannot join are asked for with the keys of the rows above.
+        if reader.connector == "rest" and not branch.person and not is_invertible(parent.key):
+            reader.add(
+                at,
+                "RV231",
+                f"parent {name} cannot be asked by key",
+                "map a column, NULLIF, CASE … THEN column or a constant prefix, or write person",
+            )
 
 
 def check_sealed(
@@ -121,12 +131,9 @@ def check_sealed(
             continue
         column = mapping.expr.sql(dialect="postgres")
         if column in keys:
-            reader.add(
-                (*path, "key") if "key" in _given(reader, path) else path,
-                "RV236",
-                f"key {column} is mapped to an identifier",
-                f"write {{value: {column}, sealed: true}}",
-            )
+            at, written = _key_place(reader, path, mapping.expr)
+            message = f"key {written} is mapped to an identifier"
+            reader.add(at, "RV236", message, f"write {{value: {written}, sealed: true}}")
 
 
 def is_invertible(node: exp.Expr) -> bool:
@@ -178,6 +185,23 @@ def _is_personal(reader: Reader, entity: Entity, name: str) -> bool:
             if kind is not None and kind.usage == "personal" and not kind.is_live:
                 return True
     return False
+
+
+def _key_place(reader: Reader, path: Path, column: exp.Column) -> tuple[Path, str]:
+    """Returns where a column of the key was written and how, as it is if it is the default."""
+    owner = path
+    while owner and "key" not in _given(reader, owner):
+        owner = owner[:-1]
+    if not owner:
+        return path, column.sql(dialect="postgres")
+    declared = _given(reader, owner)["key"]
+    many = range(len(declared)) if isinstance(declared, list) else ()
+    places: list[Path] = [(*owner, "key", at) for at in many] or [(*owner, "key")]
+    for place in places:
+        written = _as_written(reader, place)
+        if written.rpartition(".")[2] == column.name:
+            return place, written
+    return places[0], column.sql(dialect="postgres")
 
 
 def _as_written(reader: Reader, path: Path) -> str:

@@ -17,7 +17,7 @@ from roundview_catalog.report import Report, did_you_mean
 from roundview_catalog.types import Kind, Type
 
 Path = tuple[str | int, ...]
-PUSHING = {"sqlite": "sqlite", "files": "duckdb"}
+PUSHING = {"sqlite": "sqlite", "files": "duckdb", "postgres": "postgres", "mysql": "mysql"}
 """Connectors that run sub-selects, and the dialect they speak."""
 
 
@@ -185,6 +185,7 @@ class Reader:
         at = expressions.offset_of(column)
         if table is not None:
             hint = did_you_mean(column.name, self.tables[table].columns)
+            hint = hint.replace("mean ", f"mean {column.table}.", 1)
             return ExpressionError(f"unknown column {name} in {table}", hint, at, "RV214")
         if column.table:
             hint = did_you_mean(column.table, scope.aliases) or "name the table in from"

@@ -131,7 +131,9 @@ def check_unique(
                 fixed.add(alias)
         if len(fixed) == before:
             break
-    loose = [table for table in scan.find_all(exp.Table) if table.alias_or_name not in fixed]
+    tables = (scan.args["from_"].this, *(join.this for join in scan.args.get("joins") or ()))
+    # Tables of a sub-select in `where` repeat nothing.
+    loose = [table for table in tables if table.alias_or_name not in fixed]
     if loose:
         first = loose[0]
         named = ", ".join(column.sql(dialect="postgres") for column in key)
@@ -139,7 +141,7 @@ def check_unique(
             (*path, "from"),
             "RV224",
             f"{first.name} may repeat key {named}",
-            "join it on a unique key or claim one under facts",
+            "join it on a unique key, claim one under facts, or use first",
             expressions.offset_of(first),
         )
 

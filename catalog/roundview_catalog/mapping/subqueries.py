@@ -63,6 +63,7 @@ def _check(
         if column.name not in table.columns:
             name = column.sql(dialect="postgres")
             hint = did_you_mean(column.name, table.columns)
+            hint = hint.replace("mean ", f"mean {column.table}.", 1)
             at = expressions.offset_of(column)
             raise ExpressionError(f"unknown column {name} in {table.name}", hint, at, "RV214")
         return table.columns[column.name].type

@@ -239,7 +239,9 @@ function showCustomer(by, answer, quiet) {
   renderPanels(find("panels"), view);
   setState("customer");
   const name = view.customer.fullName || "Customer";
-  document.title = `${name} · Roundview desk`;
+  // A title cannot isolate text, so marks that reverse it are left out.
+  const plain = name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "").slice(0, 120);
+  document.title = `${plain} · Roundview desk`;
   // The address names the customer by our own id: no phone number stays in the history.
   if (view.customer.customerId) {
     const address = `/desk?customer_id=${encodeURIComponent(view.customer.customerId)}`;
@@ -328,7 +330,8 @@ function chip(name, source, isAsking) {
     return h("li", { class: "chip chip-idle" }, icon("idle"), h("span", { class: "chip-name" }, titleOf(name)), h("span", { class: "chip-state" }, isAsking ? "asking" : "not asked"));
   }
   const texts = { ok: format.age(source.ageMs) || "live", partial: "partial", failed: "failed" };
-  const reason = source.reason || (source.status === "ok" ? "" : source.code);
+  const odd = source.problems ? `${source.problems} unreadable` : "";
+  const reason = source.reason || odd || (source.status === "ok" ? "" : source.code);
   return h("li", { class: `chip chip-${source.status}`, title: [reason, source.asOf && `as of ${format.exactTime(source.asOf)}`, `${source.rows ?? 0} rows`].filter(Boolean).join(" · ") },
     icon({ ok: "ok", partial: "warn", failed: "fail" }[source.status] || "idle"),
     h("span", { class: "chip-name" }, titleOf(name)),

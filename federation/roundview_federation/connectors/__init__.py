@@ -8,7 +8,7 @@ from roundview_catalog.errors import CatalogError, Problem
 from roundview_catalog.model import Source
 from roundview_federation.connectors.port import Connector
 
-CONNECTORS = ("sqlite", "files", "rest")
+CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql")
 
 
 def open_connector(source: Source, *, env: Mapping[str, str]) -> Connector:
@@ -30,6 +30,14 @@ def open_connector(source: Source, *, env: Mapping[str, str]) -> Connector:
             from roundview_federation.connectors.rest import RestConnector
 
             return RestConnector(source, env=env)
+        if source.connector == "postgres":
+            from roundview_federation.connectors.postgres import PostgresConnector
+
+            return PostgresConnector(source, env=env)
+        if source.connector == "mysql":
+            from roundview_federation.connectors.mysql import MysqlConnector
+
+            return MysqlConnector(source, env=env)
     except ImportError as error:
         message = f"connector {source.connector} needs {error.name}, which is not installed"
         hint = f"pip install {error.name}"

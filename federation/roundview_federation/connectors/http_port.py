@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 import time
@@ -11,6 +12,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Final, Protocol
 
 import httpx
@@ -18,10 +20,11 @@ import httpx
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _ADDRESS_SECONDS: Final = 60.0
-# Below the usual 5 s of servers: a connection that both sides close at once loses a call.
-_KEEPALIVE_SECONDS: Final = 3.0
+KEEPALIVE_SECONDS: Final = 3.0
+"""Below the usual 5 s of servers: a connection that both sides close at once loses a call."""
 # Plain httpx scans its pool on each call: more connections cost more than they bring.
 _MOST_CONNECTIONS: Final = 16
+_TARGET: Final = re.compile(r"/[!-\"$-~]*")
 _METADATA: Final = frozenset(
     ipaddress.ip_address(text)
     for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16")
@@ -92,15 +95,25 @@ class HttpPort(Protocol):
 
 
 class HttpxPort:
-    """The default client: httpx's transport without its redirects, cookies and proxies."""
+    """The default client: httpx's transport without its redirects, cookies and proxies.
 
-    def __init__(self, origin: Origin, *, private: bool, connections: int) -> None:
+    `tls` tells whom to trust instead of the public authorities.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        private: bool,
+        connections: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._origin = origin
-        self._private = private
+        self._address = CheckedAddress(origin, private=private)
         self._connections = min(connections, _MOST_CONNECTIONS)
+        self._tls = tls
         self._transport: httpx.AsyncHTTPTransport | None = None
         self._starting = asyncio.Lock()
-        self._address: tuple[str, float] = ("", 0.0)
         self._is_closed = False
 
     async def get(self, target: str, headers: Mapping[str, str], limit_bytes: int) -> HttpAnswer:
@@ -125,20 +138,25 @@ class HttpxPort:
     ) -> HttpAnswer:
         if self._is_closed:
             raise HttpError(Failure.UNREACHABLE)
-        address = await self._checked_address()
+        require_plain(target)
+        address = await self._address.get()
         transport = self._transport or await self._start()
+        sent = {"Host": self._origin.authority, "Accept-Encoding": "gzip", **headers}
         request = httpx.Request(
             method,
-            httpx.URL(
-                scheme=self._origin.scheme,
-                host=address,
-                port=self._origin.port,
-                raw_path=target.encode("ascii"),
-            ),
-            headers={"Host": self._origin.authority, "Accept-Encoding": "gzip", **headers},
+            httpx.URL(scheme=self._origin.scheme, host=address, port=self._origin.port),
+            # Bytes: as text httpx refuses what is not ASCII, and an ETag may be anything.
+            headers=[
+                (name.encode(), value.encode(errors="replace")) for name, value in sent.items()
+            ],
             content=body,
-            # The certificate must be the host's, although the address is what we connect to.
-            extensions={"sni_hostname": self._origin.host, "timeout": {}},
+            extensions={
+                # The certificate must be the host's, although the address is what we connect to.
+                "sni_hostname": self._origin.host,
+                # As it is: httpx resolves dots in paths, and a key of dots would ask for others.
+                "target": target.encode("ascii"),
+                "timeout": {},
+            },
         )
         try:
             response = await transport.handle_async_request(request)
@@ -147,7 +165,7 @@ class HttpxPort:
             finally:
                 await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            self._address = ("", 0.0)
+            self._address.forget()
             raise HttpError(Failure.UNREACHABLE) from None
         except (httpx.RemoteProtocolError, httpx.LocalProtocolError) as error:
             if "disconnected without" in str(error):
@@ -160,25 +178,39 @@ class HttpxPort:
     async def _start(self) -> httpx.AsyncHTTPTransport:
         async with self._starting:
             if self._transport is None:
-                # Reading the certificates takes tens of milliseconds; plain HTTP needs none.
-                if self._origin.scheme == "https":
-                    context = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
-                else:
-                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
                 self._transport = httpx.AsyncHTTPTransport(
-                    verify=context,
+                    verify=self._tls or await tls_context(self._origin),
                     trust_env=False,
                     limits=httpx.Limits(
                         max_connections=self._connections,
                         max_keepalive_connections=self._connections,
-                        keepalive_expiry=_KEEPALIVE_SECONDS,
+                        keepalive_expiry=KEEPALIVE_SECONDS,
                     ),
                 )
             return self._transport
 
-    async def _checked_address(self) -> str:
-        """Returns the address to connect to: the one that was checked, never the name again."""
-        address, until = self._address
+
+def open_port(origin: Origin, *, private: bool, connections: int) -> HttpPort:
+    """Returns a client of an origin: aiohttp's where it is installed, httpx's otherwise."""
+    if find_spec("aiohttp") is None:
+        return HttpxPort(origin, private=private, connections=connections)
+    # Here: without REST sources nobody waits for the import, and it needs this module.
+    from roundview_federation.connectors.http_aiohttp import AiohttpPort
+
+    return AiohttpPort(origin, private=private, connections=connections)
+
+
+class CheckedAddress:
+    """The address to connect to: the one that was checked, never the name again."""
+
+    def __init__(self, origin: Origin, *, private: bool) -> None:
+        self._origin = origin
+        self._private = private
+        self._kept: tuple[str, float] = ("", 0.0)
+
+    async def get(self) -> str:
+        """Returns the address, asked for once a minute; raises HttpError."""
+        address, until = self._kept
         if address and time.monotonic() < until:
             return address
         loop = asyncio.get_running_loop()
@@ -192,8 +224,59 @@ class HttpxPort:
         for one in addresses:
             if not is_allowed(ipaddress.ip_address(one.partition("%")[0]), private=self._private):
                 raise HttpError(Failure.FORBIDDEN_ADDRESS)
-        self._address = (addresses[0], time.monotonic() + _ADDRESS_SECONDS)
+        self._kept = (addresses[0], time.monotonic() + _ADDRESS_SECONDS)
         return addresses[0]
+
+    def forget(self) -> None:
+        """Asks for the address anew next time: nobody answered at this one."""
+        self._kept = ("", 0.0)
+
+
+class Body:
+    """Collects and decodes a body; raises HttpError as soon as it passes its limit."""
+
+    def __init__(self, encoding: str, limit_bytes: int) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in ("identity", "gzip", "deflate", ""):
+            raise HttpError(Failure.GARBAGE)
+        is_packed = encoding in ("gzip", "deflate")
+        # 32 + the window size: either header is recognised.
+        self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if is_packed else None
+        self._left = limit_bytes
+        self._parts: list[bytes] = []
+
+    def add(self, chunk: bytes) -> None:
+        """Takes bytes as they came over the wire."""
+        if self._inflate is not None:
+            try:
+                # Asking for one byte more than is left shows a bomb before it unfolds.
+                chunk = self._inflate.decompress(chunk, self._left + 1)
+            except zlib.error:
+                raise HttpError(Failure.GARBAGE) from None
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise HttpError(Failure.TOO_LARGE)
+        self._parts.append(chunk)
+
+    def whole(self) -> bytes:
+        """Returns the decoded body after its last byte."""
+        if self._inflate is not None and not self._inflate.eof and any(self._parts):
+            raise HttpError(Failure.CUT)
+        return b"".join(self._parts)
+
+
+def require_plain(target: str) -> None:
+    """Raises HttpError for a target that is not encoded: clients would send something else."""
+    if _TARGET.fullmatch(target) is None:
+        raise HttpError(Failure.GARBAGE)
+
+
+async def tls_context(origin: Origin) -> ssl.SSLContext:
+    """Returns a context that trusts the public authorities, whatever the environment says."""
+    # Reading the certificates takes tens of milliseconds; plain HTTP needs none.
+    if origin.scheme == "https":
+        return await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def is_allowed(address: IPAddress, *, private: bool) -> bool:
@@ -224,26 +307,9 @@ def _embedded(address: IPAddress) -> IPAddress:
 
 
 async def _received(response: httpx.Response, limit_bytes: int) -> HttpAnswer:
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip", "deflate", ""):
-        raise HttpError(Failure.GARBAGE)
-    # 32 + the window size: either header is recognised.
-    inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if encoding in ("gzip", "deflate") else None
-    parts: list[bytes] = []
-    left = limit_bytes
+    body = Body(response.headers.get("content-encoding", ""), limit_bytes)
     # Raw: httpx's own decoding would unfold a bomb before we see it.
     async for chunk in response.aiter_raw():
-        if inflate is not None:
-            try:
-                # Asking for one byte more than is left shows a bomb before it unfolds.
-                chunk = inflate.decompress(chunk, left + 1)
-            except zlib.error:
-                raise HttpError(Failure.GARBAGE) from None
-        left -= len(chunk)
-        if left < 0:
-            raise HttpError(Failure.TOO_LARGE)
-        parts.append(chunk)
-    if inflate is not None and not inflate.eof and any(parts):
-        raise HttpError(Failure.CUT)
+        body.add(chunk)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return HttpAnswer(response.status_code, headers, b"".join(parts))
+    return HttpAnswer(response.status_code, headers, body.whole())

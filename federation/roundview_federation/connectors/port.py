@@ -37,7 +37,8 @@ class Connector(Protocol):
 
     def compile(self, fragment: Fragment) -> Any:
         """Returns the fragment's call, made once per plan; raises RequestError RV117 where
-        no access path is bound and the fragment is not a scan."""
+        no access path is bound and the fragment is not a scan. A call that takes only some
+        keys at once says so as `keys_per_call`."""
 
     async def rows(self, call: Any, params: Mapping[str, Any], deadline: Deadline) -> Answer:
         """Runs the call with key sets (lists) and parameters bound; raises SourceError."""

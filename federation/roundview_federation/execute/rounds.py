@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from roundview_catalog.errors import InternalError, RoundviewError, SourceError
-from roundview_catalog.model import Catalog, Source
-from roundview_catalog.types import Kind, Type
+from roundview_catalog.model import Catalog
 from roundview_federation.connectors.port import Connector
+from roundview_federation.execute.asking import Asking, Outcome, Run
 from roundview_federation.execute.cursors import CursorSeal
+from roundview_federation.execute.ledger import Ledger
 from roundview_federation.execute.steps import below_parents, ordered, paged
 from roundview_federation.execute.survive import survive
 from roundview_federation.plan import (
-    Answer,
     ArrivalContext,
     Found,
     KeySet,
-    Origin,
     Output,
     Plan,
     PlannedFragment,
     SourceStatus,
 )
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.rewrite.arrive import unescape_key
+from roundview_federation.rewrite.source_keys import native_key, split_key
 
 
 @dataclass(slots=True)
@@ -37,12 +36,14 @@ class Customers:
     """The customers of one lookup, in the order asked.
 
     `keys`: source -> (individual branch, source key without it, customer index) of every
-    record that the xref links to them.
+    record that the xref links to them. `repeats`: index of a customer who was asked for before
+    -> the first index, which has the keys.
     """
 
     ids: list[str | None]
     link_states: list[str]
     keys: dict[str, list[tuple[str, str, int]]]
+    repeats: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -50,13 +51,19 @@ class Customers:
     ) -> Customers:
         """Collects the records of each found customer; `members` reads the xref."""
         keys: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+        first: dict[str, int] = {}
+        repeats: dict[int, int] = {}
         for index, one in enumerate(found):
             if one.customer_id is None:
+                continue
+            if first.setdefault(one.customer_id, index) != index:
+                repeats[index] = first[one.customer_id]
                 continue
             for source, source_key in members(one.customer_id):
                 branch, key = split_key(source_key)
                 keys[source].append((branch, key, index))
-        return cls([f.customer_id for f in found], [f.link_state for f in found], dict(keys))
+        ids, states = [f.customer_id for f in found], [f.link_state for f in found]
+        return cls(ids, states, dict(keys), repeats)
 
 
 @dataclass(slots=True)
@@ -72,18 +79,12 @@ class Gathered:
     statuses: tuple[SourceStatus, ...] = ()
 
 
-def split_key(source_key: str) -> tuple[str, str]:
-    """Splits `guest:17` into branch and key; a key without branch has an empty one."""
-    branch, colon, key = source_key.partition(":")
-    return (branch, key) if colon else ("", source_key)
-
-
-def bind(keyset: KeySet, customers: Customers) -> dict[Any, int]:
+def bind(keyset: KeySet, customers: Customers) -> dict[Any, Any]:
     """Returns the native keys of a key set and whose they are.
 
     Keys that do not fit the column's type cannot be in the source and are left out.
     """
-    owners: dict[Any, int] = {}
+    owners: dict[Any, Any] = {}
     for branch, text, index in customers.keys.get(keyset.source, ()):
         if branch != keyset.branch:
             continue
@@ -91,21 +92,6 @@ def bind(keyset: KeySet, customers: Customers) -> dict[Any, int]:
         if native is not None:
             owners[native] = index
     return owners
-
-
-def native_key(text: str, type_: Type, prefix: str = "") -> Any:
-    """Returns a source key as its column holds it, None where that is impossible."""
-    if prefix:
-        text = unescape_key(text)
-        if not text.startswith(prefix):
-            return None
-        text = text[len(prefix) :]
-    if type_.kind in (Kind.INTEGER, Kind.BIGINT):
-        try:
-            return int(text)
-        except ValueError:
-            return None
-    return text if prefix else unescape_key(text)
 
 
 async def gather(
@@ -118,64 +104,37 @@ async def gather(
     connectors: Mapping[str, Connector],
     clock: Callable[[], datetime],
 ) -> Gathered:
-    """Runs every fragment at once and turns the answers into rows.
+    """Runs every fragment as soon as its keys are known and turns the answers into rows.
 
-    A source that fails or is late costs its own rows only; everything is back at the
-    deadline, whatever a source does.
+    Fragments that wait for no other are all asked at once. A source that fails or is late
+    costs its own rows only; everything is back at the deadline, whatever a source does.
     """
     gathered = Gathered(rows={name: defaultdict(list) for name in plan.sections})
-    ready: list[tuple[PlannedFragment, dict[Any, Any], dict[str, Any]]] = []
+    asking = Asking(params, deadline, catalog.sources, connectors)
+    runs: dict[str, Run] = {}
     for planned in plan.fragments:
-        owners: dict[Any, Any] = {}
-        bound = dict(params)
-        for name in planned.fragment.keysets:
-            keyset = plan.keysets[name]
-            owners = bind(keyset, customers[keyset.lookup])
-            bound[name] = list(owners)
-        if planned.fragment.keysets and not owners:
-            continue
-        ready.append((planned, owners, bound))
-    if not ready:
+        run = _run(planned, plan, customers, runs)
+        if run is not None:
+            runs[planned.fragment.id] = run
+    if not runs:
         return gathered
-    tasks = [
-        asyncio.ensure_future(
-            _ask(connectors[p.fragment.source], p, bound, deadline, catalog.sources)
-        )
-        for p, _, bound in ready
-    ]
+    collecting = _Collecting(customers, params, Ledger(catalog, clock()))
+    tasks: list[asyncio.Future[Outcome]] = []
+    for run in runs.values():
+        task = asking.start(run)
+        task.add_done_callback(partial(collecting.take, run))
+        tasks.append(task)
     try:
         await asyncio.wait(tasks, timeout=deadline.left + 0.02)
     finally:
+        collecting.is_over = True
         for task in tasks:
             if not task.done():
                 task.cancel()
-    ledger = _Ledger(catalog, clock())
-    for (planned, owners, _), task in zip(ready, tasks, strict=True):
-        source = planned.fragment.source
-        for arrival in planned.arrivals:
-            gathered.asked.setdefault(arrival.section, set()).add(source)
-        outcome = _outcome(task, source)
-        if isinstance(outcome, SourceError):
-            for arrival in planned.arrivals:
-                gathered.failures.setdefault(arrival.section, {})[source] = outcome
-            ledger.failed(source, outcome)
-            continue
-        answer, seconds = outcome
-        origin = ledger.answered(source, answer, seconds)
-        if answer.is_truncated:
-            gathered.truncated.update(a.section for a in planned.arrivals)
-        who = customers[plan.keysets[planned.fragment.keysets[0]].lookup] if owners else None
-        context = ArrivalContext(
-            origin=origin,
-            owners=owners,
-            customer_ids=who.ids if who else (),
-            link_states=who.link_states if who else (),
-            params=params,
-            note=ledger.noter(source),
-        )
-        for arrival in planned.arrivals:
-            arrival.convert(answer.rows, gathered.rows[arrival.section], context)
-    gathered.statuses = ledger.statuses()
+    for run in runs.values():
+        collecting.put(run, gathered)
+    _repeat(plan, customers, gathered)
+    gathered.statuses = collecting.ledger.statuses()
     return gathered
 
 
@@ -207,6 +166,10 @@ def finish(
     for name in plan.outputs:
         section = plan.sections[name]
         groups: dict[Any, list[tuple[Any, ...]]] = gathered.rows[name]
+        if section.section.lookup:
+            # A customer whom the re-check refuted has no rows.
+            ids = customers[section.section.lookup].ids
+            groups = {owner: rows for owner, rows in groups.items() if ids[owner] is not None}
         if section.section.parent:
             groups = below_parents(groups)
         missing = _missing((name,), gathered)
@@ -218,6 +181,16 @@ def finish(
             output.groups[owner] = cut
         outputs[name] = output
     return outputs
+
+
+def _repeat(plan: Plan, customers: Mapping[str, Customers], gathered: Gathered) -> None:
+    """Gives a customer who was asked for twice the same rows twice."""
+    for name, section in plan.sections.items():
+        who = customers.get(section.section.lookup)
+        rows = gathered.rows[name]
+        for index, first in who.repeats.items() if who else ():
+            if first in rows:
+                rows[index] = rows[first]
 
 
 def _missing(sections: Sequence[str], gathered: Gathered) -> tuple[str, ...]:
@@ -232,24 +205,108 @@ def _failed(sections: Sequence[str], gathered: Gathered) -> RoundviewError | Non
     return errors[min(errors)]
 
 
-async def _ask(
-    connector: Connector,
+def _run(
     planned: PlannedFragment,
-    params: Mapping[str, Any],
-    deadline: Deadline,
-    sources: Mapping[str, Source],
-) -> tuple[Answer, float]:
-    started = time.perf_counter()
-    limit = deadline.sooner(sources[planned.fragment.source].limits.timeout)
-    answer = await connector.rows(planned.call, params, limit)
-    return answer, time.perf_counter() - started
+    plan: Plan,
+    customers: Mapping[str, Customers],
+    runs: Mapping[str, Run],
+) -> Run | None:
+    """Returns what is to run; None where no key can become known."""
+    if not planned.fragment.keysets:
+        return Run(planned, None, {})
+    keyset = plan.keysets[planned.fragment.keysets[0]]
+    if keyset.fragment:
+        above = runs.get(keyset.fragment)
+        return None if above is None else Run(planned, keyset, {}, above)
+    owners = bind(keyset, customers[keyset.lookup])
+    return Run(planned, keyset, owners) if owners else None
 
 
-def _outcome(
-    task: asyncio.Future[tuple[Answer, float]], source: str
-) -> tuple[Answer, float] | SourceError:
-    if not task.done() or task.cancelled():
-        return SourceError(source, f"{source} did not answer in time", code="RV401")
+@dataclass(slots=True)
+class _Part:
+    """What one fragment brought: rows by section and owner, or why it brought none."""
+
+    rows: dict[str, dict[Any, list[tuple[Any, ...]]]] = field(default_factory=dict)
+    error: SourceError | None = None
+    is_truncated: bool = False
+
+
+class _Collecting:
+    """Turns answers into rows while slower sources are still awaited."""
+
+    def __init__(
+        self, customers: Mapping[str, Customers], params: Mapping[str, Any], ledger: Ledger
+    ) -> None:
+        self.ledger = ledger
+        self.is_over = False
+        self._customers = customers
+        self._params = params
+        self._parts: dict[str, _Part] = {}
+        self._broken: Exception | None = None
+
+    def take(self, run: Run, task: asyncio.Future[Outcome]) -> None:
+        """Takes the outcome of one fragment; what comes after the end is dropped."""
+        if self.is_over:
+            # Looked at, or the event loop complains of a failure that nobody waited for.
+            if not task.cancelled():
+                task.exception()
+            return
+        try:
+            self._parts[run.planned.fragment.id] = self._part(run, task)
+        except Exception as error:  # noqa: BLE001 - raised by `put`, not by the event loop
+            self._broken = self._broken or error
+
+    def put(self, run: Run, gathered: Gathered) -> None:
+        """Adds what a fragment brought; called in the plan's order, so that rows have one."""
+        if self._broken is not None:
+            raise self._broken
+        source = run.planned.fragment.source
+        part = self._parts.get(run.planned.fragment.id)
+        if part is None:
+            part = _Part(error=_late(source))
+            self.ledger.failed(source, _late(source))
+        for arrival in run.planned.arrivals:
+            gathered.asked.setdefault(arrival.section, set()).add(source)
+            if part.error is not None:
+                gathered.failures.setdefault(arrival.section, {})[source] = part.error
+            if part.is_truncated:
+                gathered.truncated.add(arrival.section)
+        for section, groups in part.rows.items():
+            known = gathered.rows[section]
+            for owner, rows in groups.items():
+                known[owner] += rows
+
+    def _part(self, run: Run, task: asyncio.Future[Outcome]) -> _Part:
+        source = run.planned.fragment.source
+        outcome = _outcome(task, source)
+        if isinstance(outcome, SourceError):
+            self.ledger.failed(source, outcome)
+            return _Part(error=outcome)
+        answer, seconds = outcome
+        origin = self.ledger.answered(source, answer, seconds)
+        who = self._customers[run.keyset.lookup] if run.keyset and run.keyset.lookup else None
+        context = ArrivalContext(
+            origin=origin,
+            owners=run.owners,
+            customer_ids=who.ids if who else (),
+            link_states=who.link_states if who else (),
+            params=self._params,
+            note=self.ledger.noter(source),
+        )
+        part = _Part(is_truncated=answer.is_truncated)
+        for arrival in run.planned.arrivals:
+            rows = part.rows.setdefault(arrival.section, defaultdict(list))
+            arrival.convert(answer.rows, rows, context)
+        return part
+
+
+def _late(source: str) -> SourceError:
+    return SourceError(source, f"{source} did not answer in time", code="RV401")
+
+
+def _outcome(task: asyncio.Future[Outcome], source: str) -> Outcome | SourceError:
+    if task.cancelled():
+        return _late(source)
     error = task.exception()
     if error is None:
         return task.result()
@@ -258,81 +315,6 @@ def _outcome(
     if isinstance(error, RoundviewError):
         raise error
     raise InternalError(f"asking {source} failed: {type(error).__name__}") from error
-
-
-class _Ledger:
-    """Adds up what each source did for one answer."""
-
-    def __init__(self, catalog: Catalog, now: datetime) -> None:
-        self._catalog = catalog
-        self._now = now
-        self._entries: dict[str, dict[str, Any]] = {}
-        self._problems: dict[str, Counter[str]] = defaultdict(Counter)
-
-    def answered(self, source: str, answer: Answer, seconds: float) -> Origin:
-        entry = self._entry(source)
-        as_of = answer.as_of or self._now
-        entry["ms"] = max(entry["ms"], seconds * 1000)
-        entry["rows"] += len(answer.rows)
-        entry["calls"] += answer.calls
-        entry["as_of"] = min(entry["as_of"] or as_of, as_of)
-        entry["truncated"] |= answer.is_truncated
-        entry["ok"] += 1
-        known = self._catalog.sources[source]
-        return Origin(source, known.system, known.instance, self._now, as_of)
-
-    def failed(self, source: str, error: SourceError) -> None:
-        entry = self._entry(source)
-        entry["error"] = error
-
-    def noter(self, source: str) -> Callable[[str], None]:
-        counts = self._problems[source]
-
-        def note(name: str) -> None:
-            counts[name] += 1
-
-        return note
-
-    def statuses(self) -> tuple[SourceStatus, ...]:
-        result = []
-        for name in sorted(self._entries):
-            entry = self._entries[name]
-            error: SourceError | None = entry["error"]
-            status = "ok"
-            if error is not None:
-                status = "partial" if entry["ok"] else "failed"
-            elif entry["truncated"]:
-                status = "partial"
-            result.append(
-                SourceStatus(
-                    name=name,
-                    status=status,
-                    as_of=entry["as_of"],
-                    ms=round(entry["ms"], 3),
-                    rows=entry["rows"],
-                    calls=entry["calls"],
-                    code=error.row.graphql if error else "",
-                    rv_code=error.code if error else "",
-                    reason=error.message if error else "",
-                    is_truncated=entry["truncated"],
-                    problems=sum(self._problems[name].values()),
-                )
-            )
-        return tuple(result)
-
-    def _entry(self, source: str) -> dict[str, Any]:
-        return self._entries.setdefault(
-            source,
-            {
-                "ms": 0.0,
-                "rows": 0,
-                "calls": 0,
-                "as_of": None,
-                "truncated": False,
-                "ok": 0,
-                "error": None,
-            },
-        )
 
 
 def utc_now() -> datetime:

@@ -16,9 +16,12 @@ LARGEST_PAGE = 1000
 
 
 def below_parents(groups: Mapping[int, list[tuple[Any, ...]]]) -> Groups:
-    """Regroups rows of customers by the record that they lie below: (source, parent key)."""
+    """Regroups rows of customers by the record that they lie below: (source, parent key).
+
+    Customers who are one have one list, which counts once.
+    """
     result: Groups = {}
-    for rows in groups.values():
+    for rows in {id(rows): rows for rows in groups.values()}.values():
         for row in rows:
             if row[3] is not None:
                 result.setdefault((row[0].source, row[3]), []).append(row)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from roundview_catalog.types import Kind
 from roundview_federation.plan import Losing, Origin, Rows, Survived
 from roundview_federation.rewrite.derive import CustomerPlan, SurvivingField
 
@@ -22,8 +23,9 @@ def survive(
 ) -> tuple[Rows, dict[str, Survived]]:
     """Returns the one row of a customer and the provenance of the fields that were asked.
 
-    `reads`: section -> customer index -> rows. Ties fall to the row that is declared primary,
-    then to the smallest (source, source_key, slot), so that the choice is deterministic.
+    `reads`: section -> customer index -> rows. Ties fall to the row that changed last, then to
+    one that is declared primary, then to the smallest (source, source_key, slot), so that the
+    choice does not depend on which source answered first. A row without a value has no say.
     """
     values: list[Any] = []
     provenance: dict[str, Survived] = {}
@@ -57,8 +59,8 @@ def _choose(how: SurvivingField, rows: list[tuple[Any, ...]]) -> tuple[Any, tupl
     if how.primary_index >= 0:
         ranked.sort(key=lambda row: row[how.primary_index] is not True)
     ranked.sort(key=lambda row: _age(row, how), reverse=True)
-    rule = how.rule.rule
-    if rule == "trusted" or how.rule.trusted:
+    rule = _rule(how)
+    if rule == "trusted":
         trust = how.rule.trusted
         ranked.sort(key=lambda row: _trust(row[0], trust))
     elif rule == "most_frequent":
@@ -67,9 +69,17 @@ def _choose(how: SurvivingField, rows: list[tuple[Any, ...]]) -> tuple[Any, tupl
     elif rule == "most_complete":
         ranked.sort(key=lambda row: -len(str(row[how.index])))
     elif rule == "union":
-        distinct = list(dict.fromkeys(str(row[how.index]) for row in ranked))
-        return ", ".join(distinct), ranked[0]
+        return ", ".join(dict.fromkeys(row[how.index] for row in ranked)), ranked[0]
     return ranked[0][how.index], ranked[0]
+
+
+def _rule(how: SurvivingField) -> str:
+    """Returns the rule that a field follows: a union is of texts, other values do not add up."""
+    if how.rule.trusted:
+        return "trusted"
+    if how.rule.rule == "union" and how.type.kind is not Kind.TEXT:
+        return "most_recent"
+    return how.rule.rule
 
 
 def _tie(row: tuple[Any, ...]) -> tuple[str, str, str]:
@@ -93,10 +103,12 @@ def _provenance(
     how: SurvivingField, value: Any, winner: tuple[Any, ...], rows: list[tuple[Any, ...]]
 ) -> Survived:
     origin: Origin = winner[0]
-    losing = tuple(
-        Losing(row[how.index], row[0].source, row[1])
-        for row in sorted(rows, key=_tie)
-        if row is not winner and row[how.index] != value
-    )
-    rule = "trusted" if how.rule.trusted else how.rule.rule
+    rule = _rule(how)
+    losing: tuple[Losing, ...] = ()
+    if rule != "union":
+        losing = tuple(
+            Losing(row[how.index], row[0].source, row[1])
+            for row in sorted(rows, key=_tie)
+            if row[how.index] != value
+        )
     return Survived(how.name, origin.source, winner[1], rule, origin.as_of, losing)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from roundview_catalog import expressions
 from roundview_catalog.errors import InternalError
-from roundview_catalog.model import Child, FieldMapping, PersonKey
+from roundview_catalog.model import Child, FieldMapping
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.plan import ChildRows, Fragment, KeySet, in_keys
@@ -20,6 +20,7 @@ from roundview_federation.rewrite.unfold import Unfolded
 class FragmentDraft:
     """Collects what sections want of one scan of one source, so that equal scans merge."""
 
+    id: str
     source: str
     base: exp.Select
     dialect: str
@@ -48,7 +49,7 @@ class FragmentDraft:
         """Returns the position of a child's rows, counted from the end of the answer's row."""
         return list(self.children).index(alias) - len(self.children)
 
-    def fragment(self, name: str) -> Fragment:
+    def fragment(self) -> Fragment:
         """Returns the finished fragment."""
         tree = self.base.copy()
         tree.set(
@@ -61,7 +62,7 @@ class FragmentDraft:
             select.set("expressions", [exp.maybe_parse(c, dialect="postgres") for c in columns])
             children.append(ChildRows(alias, select))
         return Fragment(
-            id=name,
+            id=self.id,
             source=self.source,
             tree=tree,
             types=tuple(type_ for _, _, type_ in self.columns.values()),
@@ -78,10 +79,10 @@ class Bound:
     """One way to ask for the rows of known persons: a statement of its own.
 
     `column` is what keys are compared with, `conditions` what else the mapping of the person
-    demands of such rows.
+    or parent demands of such rows; `branch` is the individual branch that the keys lead to.
     """
 
-    person: PersonKey
+    branch: str
     column: exp.Column
     type: Type
     prefix: str
@@ -107,7 +108,7 @@ def bounds(unfolded: Unfolded) -> Iterator[Bound]:
     for person in unfolded.person:
         column, prefix, conditions = _invert(person.key)
         yield Bound(
-            person=person,
+            branch=person.branch,
             column=column,
             type=unfolded.column_type(column),
             prefix=prefix,
@@ -116,13 +117,27 @@ def bounds(unfolded: Unfolded) -> Iterator[Bound]:
         earlier.append(exp.Is(this=person.key.copy(), expression=exp.Null()))
 
 
+def below(unfolded: Unfolded, above: Bound | None) -> Bound:
+    """Returns the way to the rows below known rows of a parent, inverted like a person."""
+    if unfolded.branch.parent is None:
+        raise InternalError(f"{unfolded.branch.id} has no parent")
+    column, prefix, conditions = _invert(unfolded.branch.parent.key)
+    return Bound(
+        branch=above.branch if above else "",
+        column=column,
+        type=unfolded.column_type(column),
+        prefix=prefix,
+        conditions=conditions,
+    )
+
+
 def push(
     unfolded: Unfolded,
     bound: Bound | None,
     capabilities: Capabilities,
     drafts: dict[str, FragmentDraft],
     *,
-    keyset: Callable[[Bound], KeySet] | None = None,
+    keyset: KeySet | None = None,
     conditions: tuple[exp.Expr, ...] = (),
     params: tuple[str, ...] = (),
 ) -> Pushed:
@@ -142,23 +157,25 @@ def push(
     rendered = [_render(c, unfolded, capabilities) for c in pushed]
     keysets: tuple[str, ...] = ()
     if bound is not None and keyset is not None:
-        name = keyset(bound).name
-        keysets = (name,)
-        rendered.append(in_keys(bound.column.copy(), name))
+        keysets = (keyset.name,)
+        rendered.append(in_keys(bound.column.copy(), keyset.name))
     rendered.extend(conditions)
     if rendered:
         base = base.where(exp.and_(*rendered), copy=False)
     identity = f"{unfolded.source.name}|{base.sql(dialect='postgres')}"
     draft = drafts.get(identity)
     if draft is None:
+        is_scan = not keysets and not conditions
+        limits = unfolded.source.limits
         draft = FragmentDraft(
+            id=f"f{len(drafts)}",
             source=unfolded.source.name,
             base=base,
             dialect=capabilities.dialect,
             keysets=keysets,
             params=params,
-            is_scan=not keysets and not conditions,
-            row_cap=unfolded.source.limits.rows,
+            is_scan=is_scan,
+            row_cap=limits.scan_rows if is_scan else limits.rows,
         )
         drafts[identity] = draft
     return Pushed(draft, tuple(residual), bound)
@@ -224,4 +241,6 @@ def _invert(key: exp.Expr) -> tuple[exp.Column, str, tuple[exp.Expr, ...]]:
     if isinstance(key, exp.DPipe) and isinstance(key.this, exp.Literal):
         column, prefix, conditions = _invert(key.expression)
         return column, key.this.name + prefix, conditions
-    raise InternalError("a person that cannot be asked by key passed the catalog's checks")
+    raise InternalError(
+        "a person or parent that cannot be asked by key passed the catalog's checks"
+    )

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlglot import exp
 
-from roundview_catalog.errors import RequestError
+from roundview_catalog.errors import InternalError, RequestError
 from roundview_catalog.model import Branch, Catalog, Entity, PersonKey, Source
 from roundview_catalog.types import Type
 from roundview_federation.plan import keyset_of
@@ -22,8 +22,10 @@ class Unfolded:
 
     `scan` is FROM and WHERE over the source's tables, with the parent's rows joined where
     the branch lies below one; `aliases` names the table of each alias, `person` the
-    alternatives (the parent's where the branch has none). `masks` and `row_filter` hold at
-    the leaf, `where` is what the asker wrote; all three are over canonical columns.
+    alternatives (the parent's where the branch has none). `above` is the parent where the
+    source cannot join and only the parent knows the person: its rows are asked for first.
+    `masks` and `row_filter` hold at the leaf, `where` is what the asker wrote; all three are
+    over canonical columns.
     """
 
     branch: Branch
@@ -37,6 +39,7 @@ class Unfolded:
     masks: Mapping[str, exp.Expr]
     row_filter: exp.Expr | None
     where: exp.Expr | None
+    above: Branch | None = None
 
     def column_type(self, column: exp.Column) -> Type:
         """Returns the source type of a column of the scan or of a child."""
@@ -59,7 +62,7 @@ def unfold(
     """Yields the branch's slots under an authorized section tree.
 
     `joins` tells whether the source can join: below a parent it must, unless the rows name
-    their person themselves.
+    their person themselves; else they are found through the parent's, in a round of their own.
     """
     source = catalog.sources[branch.source]
     scan, aliases, person = _with_parent(branch, source, joins=joins)
@@ -83,9 +86,30 @@ def unfold(
         masks=masks,
         row_filter=leaf_where.this if leaf_where else None,
         where=_asked(tree),
+        above=None if joins or person else parent_branch(branch, source),
     )
     for slot in branch.slots:
         yield replace(shared, slot=slot)
+
+
+def unfold_above(below: Unfolded) -> Unfolded:
+    """Returns the rows of the parent as those below need them: found, nothing computed."""
+    if below.above is None:
+        raise InternalError(f"{below.branch.id} waits for no parent")
+    above = below.above
+    return replace(
+        below,
+        branch=above,
+        slot=next(iter(above.slots)),
+        scan=above.scan.copy(),
+        aliases=above.aliases,
+        person=above.person,
+        outputs=(),
+        masks={},
+        row_filter=None,
+        where=None,
+        above=None if above.person else parent_branch(above, below.source),
+    )
 
 
 def parent_branch(branch: Branch, source: Source) -> Branch | None:
@@ -117,16 +141,7 @@ def _with_parent(
     branch: Branch, source: Source, *, joins: bool
 ) -> tuple[exp.Select, Mapping[str, str], tuple[PersonKey, ...]]:
     parent = parent_branch(branch, source)
-    if parent is None or branch.parent is None:
-        return branch.scan.copy(), branch.aliases, branch.person
-    if not joins:
-        if not branch.person:
-            raise RequestError(
-                f"{branch.id} names its person only through its parent, which this connector "
-                "cannot join",
-                code="RV103",
-                hint="map person too",
-            )
+    if parent is None or branch.parent is None or not joins:
         return branch.scan.copy(), branch.aliases, branch.person
     outer, outer_aliases, outer_person = _with_parent(parent, source, joins=joins)
     names = {alias: f"{parent.entity}_{alias}" for alias in outer_aliases}

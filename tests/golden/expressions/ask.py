@@ -19,7 +19,10 @@ def quoted(value: object) -> str:
 
 
 def main(uri: str) -> None:
-    """Writes postgres.json: expression -> answer per row; an error is `ERROR`."""
+    """Writes postgres.json: expression -> answer per row, aggregate -> answer over all rows.
+
+    An error is `ERROR`.
+    """
     corpus = YAML(typ="safe").load((HERE / "corpus.yaml").read_text(encoding="utf-8"))
     columns = {name: TYPES.get(kind, kind) for name, kind in corpus["columns"].items()}
     lines = [
@@ -28,7 +31,8 @@ def main(uri: str) -> None:
         + ", ".join(f"{name} {kind}" for name, kind in columns.items())
         + ");",
         "CREATE FUNCTION pg_temp.ask(e text, r integer) RETURNS text LANGUAGE plpgsql AS $$"
-        " DECLARE x text; BEGIN EXECUTE 'SELECT (' || e || ')::text FROM v WHERE n = ' || r"
+        " DECLARE x text; BEGIN"
+        " EXECUTE 'SELECT (' || e || ')::text FROM v' || coalesce(' WHERE n = ' || r, '')"
         " INTO x; RETURN x; EXCEPTION WHEN OTHERS THEN RETURN 'ERROR'; END $$;",
     ]
     for at, row in enumerate(corpus["rows"]):
@@ -38,6 +42,10 @@ def main(uri: str) -> None:
         f"SELECT json_build_array({quoted(text)},"
         f" (SELECT json_agg(pg_temp.ask({quoted(text)}, n) ORDER BY n) FROM v));"
         for text in corpus["expressions"].splitlines()
+    )
+    lines.extend(
+        f"SELECT json_build_array({quoted(text)}, json_build_array(pg_temp.ask({quoted(text)}, NULL)));"
+        for text in corpus["aggregates"].splitlines()
     )
     answer = subprocess.run(
         ["psql", uri, "-XqAt", "-v", "ON_ERROR_STOP=1"],

@@ -17,7 +17,7 @@ from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.model import Source, SourceTable
 from roundview_catalog.secrets import resolve
 from roundview_federation.connectors import connection as connections
-from roundview_federation.connectors.http_port import HttpPort, HttpxPort, Origin
+from roundview_federation.connectors.http_port import HttpPort, Origin, open_port
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.connectors.rest.fetch import Fetch, Meter
 from roundview_federation.connectors.rest.lists import ListReader, together
@@ -29,6 +29,7 @@ from roundview_federation.connectors.rest.routes import (
     normal_forms,
     routes,
 )
+from roundview_federation.connectors.rest.sharing import SharedFetch
 from roundview_federation.connectors.rest.tables import ColumnValue, RestRows, rest_rows
 from roundview_federation.connectors.rest.values import root_of
 from roundview_federation.plan import Answer, Fragment, keyset_of
@@ -47,10 +48,19 @@ class RestCall:
     routes: tuple[Route, ...]
     columns: tuple[str, ...]
     conditions: tuple[Condition, ...]
-    fields: tuple[tuple[str, str], ...]
+    fields: frozenset[str]
     keysets: tuple[str, ...]
     row_cap: int
     is_scan: bool
+
+    @property
+    def keys_per_call(self) -> int:
+        """Returns how many keys one call takes, 0 where keys are not sent."""
+        return max((route.per_call for route in self.routes), default=0)
+
+
+class _ForeignRowsError(Exception):
+    """A call brought rows and none that it asked for."""
 
 
 class RestConnector:
@@ -66,10 +76,12 @@ class RestConnector:
         self._limits = source.limits
         origin, self._base = _origin(source, env)
         is_private = source.connection.get("private") is True
-        self._port = port or HttpxPort(
+        self._port = port or open_port(
             origin, private=is_private, connections=source.limits.concurrency
         )
-        self._fetch = Fetch(source.name, self._port, source.limits, _authorization(source, env))
+        self._fetch = SharedFetch(
+            Fetch(source.name, self._port, source.limits, _authorization(source, env))
+        )
 
     def compile(self, fragment: Fragment) -> RestCall:
         """Returns the routes that can answer; raises RequestError RV117 if only a scan can."""
@@ -157,7 +169,7 @@ class RestConnector:
             limits=self._limits,
             table=call.rows.declared,
             base=self._base,
-            fixed=call.fields,
+            fields=call.fields,
             key=tuple(
                 call.rows.declared.columns[column].path or column
                 for column in call.rows.declared.key
@@ -175,7 +187,15 @@ class RestConnector:
         is_truncated = False
         for one, (found, is_cut) in zip(calls, lists, strict=True):
             is_truncated |= is_cut
-            kept, wrong = _kept(call, route, one, found, params)
+            try:
+                kept, wrong = _kept(call, route, one, found, params)
+            except _ForeignRowsError:
+                raise SourceError(
+                    self.source,
+                    f"{self.source} answered with records that were not asked for",
+                    code="RV403",
+                    hint="check filters",
+                ) from None
             dropped += wrong
             rows += kept
         is_truncated |= len(rows) > call.row_cap
@@ -194,7 +214,10 @@ class RestConnector:
 def _kept(
     call: RestCall, route: Route, one: Call, found: list[Any], params: Mapping[str, Any]
 ) -> tuple[list[tuple[Any, ...]], int]:
-    """Returns the rows of one call that were asked for, and how many were not."""
+    """Returns the rows of one call that were asked for, and how many were not.
+
+    Raises _ForeignRowsError where none was: an answer to another question is no empty one.
+    """
     rows = call.rows.unfold(found)
     forms = normal_forms(route)
     dropped = 0
@@ -206,6 +229,8 @@ def _kept(
             wanted = frozenset(normal(key, form) for key in keys)
             kept = [row for row in rows if _is_among(row, value, wanted, form)]
             if condition.keys == route.keys:
+                if rows and not kept:
+                    raise _ForeignRowsError
                 dropped += len(rows) - len(kept)
         else:
             asked = normal(condition.asked(params), form)
@@ -285,19 +310,16 @@ def _column(node: exp.Expr, rows: RestRows) -> str:
 
 def _fields(
     rows: RestRows, columns: Sequence[str], conditions: Sequence[Condition]
-) -> tuple[tuple[str, str], ...]:
-    """Returns the query parameter that names what is needed, if the API can project."""
-    selection = rows.declared.fields
-    if selection is None:
-        return ()
+) -> frozenset[str]:
+    """Returns the names of what is needed of each row; none for all, or if none can be named."""
+    if rows.declared.fields is None:
+        return frozenset()
     needed: set[str] = set()
     for name in (*columns, *(condition.column for condition in conditions)):
         needed |= rows.needs[name]
     for name in rows.declared.key:
         needed.add(root_of(rows.declared.columns[name].path or name))
-    if not all(needed):
-        return ()
-    return ((selection.send, ",".join(sorted(needed))),)
+    return frozenset(needed) if all(needed) else frozenset()
 
 
 def _ways(rows: RestRows) -> Iterator[str]:

@@ -11,10 +11,11 @@ from urllib.parse import quote
 from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Limits
 from roundview_catalog.tables import RestTable
-from roundview_federation.connectors.rest.fetch import ABSENT, Fetch, Meter
+from roundview_federation.connectors.rest.fetch import ABSENT, Meter
 from roundview_federation.connectors.rest.paging import Paging, RepeatedPageError, SeenPages
 from roundview_federation.connectors.rest.routes import Call
-from roundview_federation.connectors.rest.values import getter
+from roundview_federation.connectors.rest.sharing import SharedFetch
+from roundview_federation.connectors.rest.values import getter, root_of
 from roundview_federation.resilience.deadline import Deadline
 
 T = TypeVar("T")
@@ -24,16 +25,17 @@ T = TypeVar("T")
 class ListReader:
     """Reads lists of one table for one question.
 
-    `base` is the path of the base URL, `fixed` what every call sends, `key` the JSON paths of
-    the columns that name a row, `most` the number of rows after which reading on is useless.
+    `base` is the path of the base URL, `fields` what is needed of each row where the API can
+    project, `key` the JSON paths of the columns that name a row, `most` the number of rows
+    after which reading on is useless.
     """
 
     source: str
-    fetch: Fetch
+    fetch: SharedFetch
     limits: Limits
     table: RestTable
     base: str
-    fixed: tuple[tuple[str, str], ...]
+    fields: frozenset[str]
     key: tuple[str, ...]
     most: int
     is_view: bool
@@ -72,12 +74,13 @@ class ListReader:
     ) -> Any:
         query = "&".join(
             f"{quote(name, safe='')}={quote(value, safe='')}"
-            for name, value in (*call.query, *self.fixed, *paging.query(state))
+            for name, value in (*call.query, *paging.query(state))
         )
         path = self.base + call.path
         target = path if not query else f"{path}{'&' if '?' in path else '?'}{query}"
         return await self.fetch.document(
             target,
+            self.fields,
             self.table,
             deadline,
             meter,
@@ -88,6 +91,8 @@ class ListReader:
     def _rows(self, document: Any, rows_path: str) -> list[Any]:
         if rows_path == ".":
             rows = [] if document is None else [document]
+            if rows and not self._is_record(document):
+                raise self._failed("answered with something else than a record", "RV403")
         else:
             rows = getter(rows_path)(document)
             if rows is None and isinstance(document, dict) and rows_path:
@@ -95,6 +100,11 @@ class ListReader:
         if not isinstance(rows, list) or not all(row.__class__ is dict for row in rows):
             raise self._failed("answered with rows that are no objects", "RV403", "check rows")
         return rows
+
+    def _is_record(self, document: Any) -> bool:
+        """Tells whether a lone object has one of the columns; any error page is an object too."""
+        names = {root_of(one.path or name) for name, one in self.table.columns.items()}
+        return document.__class__ is not dict or "" in names or not names.isdisjoint(document)
 
     def _failed(self, what: str, code: str, hint: str = "") -> SourceError:
         return SourceError(self.source, f"{self.source} {what}", code=code, hint=hint)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -165,6 +167,9 @@ class SqliteConnector:
             raise self._failed(
                 "cannot be opened: there is no such file", "RV402", "check connection.path"
             ) from None
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a pipe would wait for somebody to write into it.
+            raise self._failed("cannot be opened as SQLite", "RV402", "check connection.path")
         file = (status.st_dev, status.st_ino)
         if opened.connection is not None and opened.file == file:
             return opened.connection
@@ -242,14 +247,17 @@ def _is_possible(key: Any) -> bool:
 
 
 def _interrupt(opened: _Opened) -> None:
-    if opened.connection is not None:
-        opened.connection.interrupt()
+    connection = opened.connection
+    # Its thread may be closing it at this moment, because the file was replaced.
+    with suppress(sqlite3.ProgrammingError):
+        if connection is not None:
+            connection.interrupt()
 
 
 def _disconnect(opened: _Opened) -> None:
-    if opened.connection is not None:
-        opened.connection.close()
-        opened.connection = None
+    connection, opened.connection = opened.connection, None
+    if connection is not None:
+        connection.close()
 
 
 def _primary(error: sqlite3.Error) -> int:

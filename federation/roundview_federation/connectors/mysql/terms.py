@@ -1,0 +1,55 @@
+"""Decides how the parts of a statement that only MySQL has are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlglot import exp
+
+KEYS: Final = "roundview_keys"
+
+_TYPES: Final[Mapping[str, exp.DataType]] = {
+    "binary": exp.DataType(this=exp.DType.BINARY),
+    "char": exp.DataType(this=exp.DType.CHAR),
+    "double": exp.DataType(this=exp.DType.DOUBLE),
+    "uuid": exp.DataType(this=exp.DType.UUID),
+    "utf8mb4": exp.DataType(this=exp.DType.CHARACTER_SET, kind=exp.Var(this="utf8mb4")),
+}
+
+
+def json_table(keys: exp.Expr, columns: list[tuple[str, str]]) -> exp.Expr:
+    """Returns a JSON array as the table KEYS with typed columns that all hold the element."""
+    path = exp.Literal.string("$")
+    definitions = [
+        exp.JSONColumnDef(
+            this=exp.to_identifier(name, quoted=True), kind=exp.Var(this=kind), path=path.copy()
+        )
+        for name, kind in columns
+    ]
+    table = exp.JSONTable(
+        this=keys,
+        path=exp.Literal.string("$[*]"),
+        schema=exp.JSONSchema(expressions=definitions),
+    )
+    return exp.alias_(exp.Table(this=table), KEYS, table=True, quoted=True)
+
+
+def in_utf8(value: exp.Expr) -> exp.Expr:
+    """Returns a text in the charset that holds every text."""
+    return cast(value, "utf8mb4")
+
+
+def binary(value: exp.Expr) -> exp.Expr:
+    """Returns a value as its bytes."""
+    return cast(value, "binary")
+
+
+def cast(value: exp.Expr, to: str) -> exp.Expr:
+    """Returns `CAST(value AS to)`."""
+    return exp.Cast(this=value, to=_TYPES[to].copy())
+
+
+def own(table: str, name: str) -> exp.Column:
+    """Returns a column of a table that only the statement has."""
+    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(table))

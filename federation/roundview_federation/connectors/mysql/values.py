@@ -1,0 +1,118 @@
+"""Decides what values are on their way to a MySQL server and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+import orjson
+from asyncmy.constants import FIELD_TYPE
+from asyncmy.converters import conversions
+
+from roundview_catalog.types import Kind
+
+_RANGES: Final = MappingProxyType({True: range(2**64), False: range(-(2**63), 2**63)})
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
+
+# A time of day may be -30:01:02 or 838:59:59, which no Python time is: it stays text.
+DECODERS: Final[Mapping[Any, Any]] = {**conversions, FIELD_TYPE.TIME: str}
+
+
+class Nature(StrEnum):
+    """What a column's values are to the server, whatever the catalog calls them."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    TIME = "time"
+    BYTES = "bytes"
+    """Fixed length: shown and asked as hexadecimal text."""
+    OTHER = "other"
+    """Compares by rules of its own, exactly."""
+
+
+def nature_of(kind: Kind) -> Nature:
+    """Returns what a declared type would be to the server."""
+    if kind in _NUMBERS:
+        return Nature.NUMBER
+    if kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
+        return Nature.TIME
+    return Nature.OTHER if kind is Kind.JSON else Nature.TEXT
+
+
+def json_keys(keys: Iterable[Any], nature: Nature, *, is_unsigned: bool = False) -> str:
+    """Returns a key set as a JSON array of what a column of that nature can hold.
+
+    >>> json_keys([1, "2", "x", 2**64], Nature.NUMBER)
+    '[1,2]'
+    >>> json_keys(["a", 5, "\\ud800"], Nature.TEXT)
+    '["a","5"]'
+    """
+    if nature is Nature.NUMBER:
+        held = _RANGES[is_unsigned]
+        numbers = [number for key in keys if (number := _whole(key)) is not None]
+        return orjson.dumps([number for number in numbers if number in held]).decode()
+    texts = [key if key.__class__ is str else str(key) for key in keys]
+    if nature is Nature.BYTES:
+        texts = [key for key in texts if _HEX.fullmatch(key)]
+    try:
+        return orjson.dumps(texts).decode()
+    except TypeError:
+        return orjson.dumps([key for key in texts if _is_text(key)]).decode()
+
+
+def one_key(key: Any, nature: Nature, *, is_unsigned: bool = False) -> Any:
+    """Returns a key as a column of that nature holds it, NULL if it cannot.
+
+    >>> one_key("12", Nature.NUMBER), one_key(12, Nature.TEXT), one_key("zz", Nature.BYTES)
+    (12, '12', None)
+    """
+    if nature is Nature.NUMBER:
+        number = _whole(key)
+        return number if number is not None and number in _RANGES[is_unsigned] else None
+    text = key if key.__class__ is str else str(key)
+    if nature is Nature.BYTES and not _HEX.fullmatch(text):
+        return None
+    return text if _is_text(text) else None
+
+
+def parameter(value: Any, nature: Nature) -> Any:
+    """Returns one value as a column of that nature is compared with it, NULL if it cannot be."""
+    if value is None:
+        return None
+    if nature is Nature.NUMBER:
+        if isinstance(value, str):
+            try:
+                number = Decimal(value)
+            except InvalidOperation:
+                return None
+            return number if number.is_finite() else None
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    if nature is Nature.TIME:
+        return value
+    text = value if isinstance(value, str) else str(value)
+    return text if _is_text(text) else None
+
+
+def _whole(key: Any) -> int | None:
+    if isinstance(key, int) and not isinstance(key, bool):
+        return key
+    # Another spelling, such as 007, would be another text but the same number.
+    text = str(key)
+    digits = text.removeprefix("-")
+    if not digits.isdigit() or not digits.isascii() or (digits != "0" and digits[0] == "0"):
+        return None
+    return int(text)
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN})

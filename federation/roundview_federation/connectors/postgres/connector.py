@@ -1,0 +1,264 @@
+"""Reads PostgreSQL in place: proven read-only, bound parameters, cancelled in the server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from roundview_catalog.errors import RequestError, SourceError
+from roundview_catalog.model import Source, SourceTable
+from roundview_federation.connectors.answers import AnswerSize
+from roundview_federation.connectors.login import login_of
+from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.postgres import failures, grants, values
+from roundview_federation.connectors.postgres.schema import read_tables
+from roundview_federation.connectors.postgres.sessions import Session, Sessions
+from roundview_federation.connectors.postgres.statement import PostgresCall, compile_call
+from roundview_federation.plan import Answer, Fragment
+from roundview_federation.resilience.deadline import Deadline
+
+T = TypeVar("T")
+
+_PORT: Final = 5432
+_INTROSPECTION_SECONDS: Final = 30.0
+_PROOF_SECONDS: Final = 5.0
+_DOUBT_SECONDS: Final = 5.0
+_LARGEST_BATCH: Final = 2_048
+# Of a message around the values of a row; rows of small values must not look like large ones.
+_WIRE_SLACK: Final = 64 * 1024
+_EXPLAIN: Final = "EXPLAIN (FORMAT TEXT) "
+
+
+class PostgresConnector:
+    """One database; as many connections as the source's limits allow, opened when needed."""
+
+    capabilities = Capabilities(
+        dialect="postgres",
+        filters=frozenset({"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "In", "Is", "Like"}),
+        joins=True,
+        children=True,
+        order=True,
+        limit=True,
+    )
+
+    def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
+        self.source = source.name
+        self._tables = source.tables
+        self._limits = source.limits
+        self._prefix = str(source.connection.get("table_prefix", ""))
+        self._schema = str(source.connection.get("schema", "public"))
+        login = login_of(source, env, ("postgresql", "postgres"), _PORT)
+        self._sessions = Sessions(
+            source.name, login, source.limits.concurrency, source.limits.timeout
+        )
+        self._proof = ""
+        self._doubt: tuple[float, SourceError] | None = None
+        self._proving = asyncio.Lock()
+
+    def compile(self, fragment: Fragment) -> PostgresCall:
+        """Returns the statement: key sets as arrays, children as JSON columns."""
+        return compile_call(fragment, self._tables, self._schema)
+
+    async def rows(
+        self, call: PostgresCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> Answer:
+        """Runs the statement; cancelling the task or passing the deadline ends it there too."""
+        bound = [params[name] for name in call.parameters]
+        if any(not params[name] for name in call.keysets):
+            return Answer([])
+
+        async def asked() -> Answer:
+            if not self._proof:
+                await self._proven()
+            return await self._asked(call, bound, deadline)
+
+        return await self._in_time(asked(), deadline)
+
+    async def introspect(self) -> Mapping[str, SourceTable]:
+        """Returns tables, columns, keys, indexes and estimates from PostgreSQL's own catalog."""
+        return await self._described(
+            lambda session: read_tables(session.connection, self._schema, self._prefix),
+            Deadline.after(_INTROSPECTION_SECONDS),
+        )
+
+    async def prove_read_only(self) -> str:
+        """Returns what the login's grants say, asked anew."""
+        self._doubt = None
+        deadline = Deadline.after(_PROOF_SECONDS)
+
+        async def proven() -> str:
+            async with self._proving:
+                return await self._prove()
+
+        return await self._in_time(proven(), deadline)
+
+    def explain(self, call: PostgresCall) -> str:
+        """Returns the statement."""
+        return call.text
+
+    async def explain_plan(
+        self, call: PostgresCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> str:
+        """Returns how the server would run the call; its text holds the parameters' values."""
+        bound = [params[name] for name in call.parameters]
+
+        async def planned(session: Session) -> str:
+            lines = await session.connection.fetch(_EXPLAIN + call.text, *bound)
+            return "\n".join(line[0] for line in lines)
+
+        return await self._described(planned, deadline)
+
+    async def close(self) -> None:
+        """Ends what runs and closes the connections."""
+        await self._sessions.close()
+
+    # -- time, proof, repetition -------------------------------------------------------------
+
+    async def _in_time(self, work: Coroutine[Any, Any, T], deadline: Deadline) -> T:
+        left = deadline.left
+        if left <= 0:
+            work.close()
+            raise failures.late(self.source)
+        try:
+            async with asyncio.timeout(left):
+                return await work
+        except (SourceError, RequestError):
+            raise
+        except TimeoutError:
+            raise failures.late(self.source) from None
+        except Exception as error:  # noqa: BLE001 - drivers raise anything over odd bytes
+            raise failures.worded(self.source, error) from None
+
+    async def _described(
+        self, work: Callable[[Session], Coroutine[Any, Any, T]], deadline: Deadline
+    ) -> T:
+        async def described() -> T:
+            async with self._sessions.session() as session:
+                await session.bound(deadline.left)
+                return await work(session)
+
+        return await self._in_time(described(), deadline)
+
+    async def _proven(self) -> None:
+        async with self._proving:
+            if self._proof:
+                return
+            if self._doubt is not None and time.monotonic() < self._doubt[0]:
+                raise self._doubt[1]
+            await self._prove()
+
+    async def _prove(self) -> str:
+        self._proof = ""
+        async with self._sessions.session() as session:
+            try:
+                self._proof = await grants.prove(self.source, session.connection)
+            except SourceError as error:
+                self._doubt = (time.monotonic() + _DOUBT_SECONDS, error)
+                raise
+        return self._proof
+
+    async def _asked(self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline) -> Answer:
+        """Returns the answer; asks once more where only the connection was out of date."""
+        session: Session | None = None
+        try:
+            async with self._sessions.session() as session:
+                return await self._fetched(session, call, bound, deadline)
+        except failures.UNFIT:
+            return await self._asked_fitting(call, bound, deadline)
+        except SourceError:
+            raise
+        except Exception as error:
+            if session is None:
+                raise
+            if session.wire.is_exceeded:
+                return await self._asked_in_pieces(call, bound, deadline)
+            # A connection that was ended while idle shows it in many ways.
+            is_stale = isinstance(error, failures.STALE) or session.connection.is_closed()
+            if not (is_stale and session.is_used):
+                raise
+        async with self._sessions.session(is_new=True) as session:
+            return await self._fetched(session, call, bound, deadline)
+
+    async def _asked_fitting(
+        self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline
+    ) -> Answer:
+        """Asks again without values that no column can hold."""
+        async with self._sessions.session() as session:
+            await session.bound(deadline.left)
+            statement = await session.connection.prepare(call.text)
+            types = [parameter.name for parameter in statement.get_parameters()]
+            try:
+                fit = values.fitting(call, bound, types)
+            except values.TypeChanged:
+                raise failures.changed(self.source) from None
+            except values.Unfit:
+                if set(call.parameters) - call.keysets <= call.equalities:
+                    return Answer([])
+                raise RequestError("a value does not fit its column", code="RV105") from None
+            return await self._fetched(session, call, fit, deadline)
+
+    # -- rows --------------------------------------------------------------------------------
+
+    async def _fetched(
+        self, session: Session, call: PostgresCall, bound: Sequence[Any], deadline: Deadline
+    ) -> Answer:
+        await session.bound(deadline.left)
+        most = self._limits.bytes
+        session.wire.allow(2 * most + _WIRE_SLACK)
+        rows = list(map(tuple, await session.connection.fetch(call.text, *bound)))
+        is_truncated = len(rows) > call.row_cap
+        del rows[call.row_cap :]
+        if session.wire.received > most:
+            kept = _within(rows, most)
+            is_truncated = is_truncated or kept < len(rows)
+            del rows[kept:]
+        return Answer(_with_children(rows, call.children), is_truncated=is_truncated)
+
+    async def _asked_in_pieces(
+        self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline
+    ) -> Answer:
+        """Reads a huge answer batch by batch, up to limits.bytes."""
+        most = self._limits.bytes
+        size = AnswerSize(most)
+        rows: list[tuple[Any, ...]] = []
+        batch = 1
+        session: Session | None = None
+        try:
+            async with self._sessions.session() as session:
+                await session.bound(deadline.left)
+                async with session.connection.transaction(readonly=True):
+                    session.wire.allow(2 * most + _WIRE_SLACK)
+                    cursor = await session.connection.cursor(call.text, *bound)
+                    while fetched := await cursor.fetch(batch):
+                        rows += map(tuple, fetched)
+                        if size.is_over(fetched) or len(rows) > call.row_cap:
+                            break
+                        batch = min(batch * 4, _LARGEST_BATCH, size.room)
+                        session.wire.allow(2 * most + _WIRE_SLACK)
+        except failures.LOST:
+            if session is None or not session.wire.is_exceeded:
+                raise
+            if not rows:
+                raise failures.too_large(self.source) from None
+        is_truncated = len(rows) > call.row_cap or size.is_exceeded or session.wire.is_exceeded
+        del rows[call.row_cap :]
+        return Answer(_with_children(rows, call.children), is_truncated=is_truncated)
+
+
+def _within(rows: Sequence[Sequence[Any]], most: int) -> int:
+    """Returns how many of the rows fit, the one that passes the limit included."""
+    size = AnswerSize(most)
+    for at, row in enumerate(rows):
+        if size.is_over((row,)):
+            return at + 1
+    return len(rows)
+
+
+def _with_children(rows: list[tuple[Any, ...]], children: int) -> list[tuple[Any, ...]]:
+    if not children:
+        return rows
+    return [(*row[:-children], *map(orjson.loads, row[-children:])) for row in rows]

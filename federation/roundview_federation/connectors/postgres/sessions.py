@@ -1,0 +1,214 @@
+"""Decides how PostgreSQL connections live: opened when needed, counted in bytes, ended whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import asyncpg
+
+from roundview_federation.connectors.login import Login
+from roundview_federation.connectors.postgres import failures
+
+_END_SECONDS: Final = 1.0
+_IDLE_SECONDS: Final = 300.0
+_STATEMENTS: Final = 512
+_LONGEST_STATEMENT: Final = 256 * 1024
+_SLACK: Final = 4
+_SET_TIMEOUT: Final = "SELECT set_config('statement_timeout', $1, false)"
+_SETTINGS: Final = {
+    "application_name": "roundview",
+    "default_transaction_read_only": "on",
+    "standard_conforming_strings": "on",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+}
+
+
+class Wire(asyncio.Protocol):
+    """Stands before the driver's protocol and ends the connection at a number of bytes.
+
+    The driver keeps every row of an answer; only here can a huge one be stopped in time.
+    """
+
+    __slots__ = ("_driver", "_most", "_transport", "received")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._driver = cast(asyncio.Protocol, transport.get_protocol())
+        self._most = 0
+        self.received = 0
+        self.allow()
+        transport.set_protocol(self)
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Tells whether more came than was allowed."""
+        return self.received > self._most
+
+    def allow(self, most: int = 1 << 62) -> None:
+        """Counts from here on, at most that many bytes."""
+        self._most = most
+        self.received = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Hands on what came, or ends the connection."""
+        self.received += len(data)
+        if self.received > self._most:
+            self._transport.abort()
+        else:
+            self._driver.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Hands on the end."""
+        return self._driver.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Hands on the loss."""
+        self._driver.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Hands on that the transport is full."""
+        self._driver.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hands on that the transport has room."""
+        self._driver.resume_writing()
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One connection; `is_used` once it has answered, `timeout` in milliseconds."""
+
+    connection: asyncpg.Connection[Any]
+    wire: Wire
+    timeout: int
+    is_used: bool = False
+    idle_since: float = 0.0
+
+    async def bound(self, seconds: float) -> None:
+        """Makes the server end a statement itself soon after so many seconds.
+
+        The setting is kept while it is near enough: another one costs a round trip.
+        """
+        wanted = int(seconds * 1000) + 1
+        if wanted <= self.timeout <= _SLACK * wanted:
+            return
+        await self.connection.execute(_SET_TIMEOUT, str(wanted))
+        self.timeout = wanted
+
+
+@dataclass(slots=True)
+class Sessions:
+    """At most `size` connections, the last used first; `seconds` is how long a call may take."""
+
+    source: str
+    login: Login
+    size: int
+    seconds: float
+    _slots: asyncio.Semaphore = field(init=False)
+    _idle: list[Session] = field(default_factory=list)
+    _open: set[Session] = field(default_factory=set)
+    _ending: set[asyncio.Task[None]] = field(default_factory=set)
+    _is_closed: bool = False
+
+    def __post_init__(self) -> None:
+        self._slots = asyncio.Semaphore(self.size)
+
+    @asynccontextmanager
+    async def session(self, *, is_new: bool = False) -> AsyncIterator[Session]:
+        """Lends a connection; it comes back unless something went wrong in it.
+
+        Cancelling ends the statement in the server, then the connection.
+        """
+        if self._is_closed:
+            raise failures.closed(self.source)
+        async with self._slots:
+            session = await self._taken(is_new)
+            session.wire.allow()
+            try:
+                yield session
+            except asyncpg.PostgresError as error:
+                # What the server refuses harms nothing; what it prepared may be out of date.
+                self._back(session, is_sound=not isinstance(error, failures.CHANGED))
+                raise
+            except asyncpg.InterfaceError:
+                self._back(session, is_sound=True)
+                raise
+            except BaseException:
+                self._back(session, is_sound=False)
+                raise
+            session.is_used = True
+            self._back(session, is_sound=True)
+
+    async def close(self) -> None:
+        """Ends every connection, and what runs in it."""
+        self._is_closed = True
+        self._idle.clear()
+        for session in tuple(self._open):
+            self._end(session)
+        if self._ending:
+            await asyncio.wait(tuple(self._ending), timeout=2 * _END_SECONDS)
+
+    async def _taken(self, is_new: bool) -> Session:
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            session = self._idle.pop()
+            if session.connection.is_closed():
+                self._open.discard(session)
+                session.connection.terminate()
+            elif is_new or now - session.idle_since > _IDLE_SECONDS:
+                self._end(session)
+            else:
+                return session
+        return await self._connected()
+
+    async def _connected(self) -> Session:
+        login = self.login
+        timeout = int(self.seconds * 1250) + 1
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+            host=login.host,
+            port=login.port,
+            user=login.user,
+            password=login.password,
+            database=login.database,
+            ssl=login.tls or False,
+            statement_cache_size=_STATEMENTS,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=_LONGEST_STATEMENT,
+            server_settings={**_SETTINGS, "statement_timeout": str(timeout)},
+        )
+        session = Session(connection, Wire(connection._transport), timeout)
+        self._open.add(session)
+        if self._is_closed:
+            self._end(session)
+            raise failures.closed(self.source)
+        return session
+
+    def _back(self, session: Session, *, is_sound: bool) -> None:
+        if is_sound and not self._is_closed and not session.connection.is_closed():
+            session.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(session)
+        else:
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
+        if session in self._open:
+            self._open.discard(session)
+            task = asyncio.get_running_loop().create_task(_ended(session.connection))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+async def _ended(connection: asyncpg.Connection[Any]) -> None:
+    """Waits until the server has let go of the statement; a deaf one is not waited for."""
+    try:
+        await connection.close(timeout=_END_SECONDS)
+    except Exception:  # noqa: BLE001 - whatever it is, the connection goes
+        connection.terminate()

@@ -1,0 +1,107 @@
+"""Decides when each fragment of a question is asked, and with which keys."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from roundview_catalog.model import Source
+from roundview_federation.connectors.port import Connector
+from roundview_federation.plan import Answer, KeySet, PlannedFragment
+from roundview_federation.resilience.deadline import Deadline
+
+Outcome = tuple[Answer, float]
+"""An answer and the seconds that it took."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One fragment of one question: the keys it asks for and whose they are.
+
+    `owners` is key -> customer; where `above` runs first, its rows fill it.
+    """
+
+    planned: PlannedFragment
+    keyset: KeySet | None
+    owners: dict[Any, Any]
+    above: Run | None = None
+    task: asyncio.Future[Outcome] | None = None
+
+
+class Asking:
+    """Asks the sources for one question.
+
+    The rounds after the first make at most `limits.calls` calls to a source together with
+    those before them; keys for which no call is left are not asked for, and the answer says
+    that it is truncated.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        deadline: Deadline,
+        sources: Mapping[str, Source],
+        connectors: Mapping[str, Connector],
+    ) -> None:
+        self._params = params
+        self._deadline = deadline
+        self._sources = sources
+        self._connectors = connectors
+        self._calls: Counter[str] = Counter()
+
+    def start(self, run: Run) -> asyncio.Future[Outcome]:
+        """Starts a run, which waits for the one above it, and returns its task."""
+        if run.above is None or run.above.task is None:
+            work = self._ask(run, self._reserve(run))
+        else:
+            work = self._ask_below(run, run.above, run.above.task)
+        run.task = asyncio.ensure_future(work)
+        return run.task
+
+    async def _ask(self, run: Run, reserved: int) -> Outcome:
+        """Asks with the keys that are known; the calls made take the place of those reserved."""
+        source = run.planned.fragment.source
+        bound = self._params
+        if run.keyset is not None:
+            bound = {**bound, run.keyset.name: list(run.owners)}
+        started = time.perf_counter()
+        limit = self._deadline.sooner(self._sources[source].limits.timeout)
+        answer = await self._connectors[source].rows(run.planned.call, bound, limit)
+        self._calls[source] += answer.calls - reserved
+        return answer, time.perf_counter() - started
+
+    async def _ask_below(self, run: Run, above: Run, task: asyncio.Future[Outcome]) -> Outcome:
+        """Asks with the keys of the rows above; raises what these failed with."""
+        await asyncio.wait([task])
+        answered, _ = task.result()
+        for handover in above.planned.handovers:
+            if run.keyset is not None and handover.keyset == run.keyset.name:
+                handover.convert(answered.rows, run.owners, above.owners, self._params)
+        is_cut = self._cut(run)
+        answer, seconds = Answer([], calls=0), 0.0
+        if run.owners:
+            answer, seconds = await self._ask(run, self._reserve(run))
+        if is_cut or answered.is_truncated:
+            answer = replace(answer, is_truncated=True)
+        return answer, seconds
+
+    def _cut(self, run: Run) -> bool:
+        """Forgets keys for which no call is left, those that came last; tells if any were."""
+        source, per_call = run.planned.fragment.source, run.planned.keys_per_call
+        left = max(0, self._sources[source].limits.calls - self._calls[source])
+        keys = list(run.owners)
+        most = left * per_call if per_call or not left else len(keys)
+        for key in keys[most:]:
+            del run.owners[key]
+        return len(keys) > most
+
+    def _reserve(self, run: Run) -> int:
+        """Counts the calls that a run needs at least; returns how many."""
+        per_call = run.planned.keys_per_call
+        reserved = max(1, -(-len(run.owners) // per_call)) if per_call else 1
+        self._calls[run.planned.fragment.source] += reserved
+        return reserved

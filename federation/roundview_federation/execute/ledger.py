@@ -1,0 +1,92 @@
+"""Adds up what each source did for one answer, and says it as one status per source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from roundview_catalog.errors import SourceError
+from roundview_catalog.model import Catalog
+from roundview_federation.plan import Answer, Origin, SourceStatus
+
+
+@dataclass(slots=True)
+class _Entry:
+    seconds: float = 0.0
+    rows: int = 0
+    calls: int = 0
+    as_of: datetime | None = None
+    is_truncated: bool = False
+    has_answered: bool = False
+    error: SourceError | None = None
+    problems: int = 0
+
+
+class Ledger:
+    """Collects the outcomes of one question; `now` is when its rows were fetched."""
+
+    def __init__(self, catalog: Catalog, now: datetime) -> None:
+        self._catalog = catalog
+        self._now = now
+        self._entries: dict[str, _Entry] = {}
+
+    def answered(self, source: str, answer: Answer, seconds: float) -> Origin:
+        """Counts an answer and returns where its rows come from.
+
+        Rows that the source sent though nobody asked for them count as problems.
+        """
+        entry = self._entry(source)
+        as_of = answer.as_of or self._now
+        entry.seconds = max(entry.seconds, seconds)
+        entry.rows += len(answer.rows)
+        entry.calls += answer.calls
+        entry.as_of = as_of if entry.as_of is None else min(entry.as_of, as_of)
+        entry.is_truncated |= answer.is_truncated
+        entry.has_answered = True
+        entry.problems += answer.dropped
+        known = self._catalog.sources[source]
+        return Origin(source, known.system, known.instance, self._now, as_of)
+
+    def failed(self, source: str, error: SourceError) -> None:
+        """Keeps the first failure of a source: what waited for it failed for the same reason."""
+        entry = self._entry(source)
+        entry.error = entry.error or error
+
+    def noter(self, source: str) -> Callable[[str], None]:
+        """Returns what counts the problems of fields while rows arrive."""
+        entry = self._entry(source)
+
+        def note(_: str) -> None:
+            entry.problems += 1
+
+        return note
+
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        """Returns one status per source that was asked, by name."""
+        return tuple(_status(name, self._entries[name]) for name in sorted(self._entries))
+
+    def _entry(self, source: str) -> _Entry:
+        return self._entries.setdefault(source, _Entry())
+
+
+def _status(name: str, entry: _Entry) -> SourceStatus:
+    status = "ok"
+    error = entry.error
+    if error is not None:
+        status = "partial" if entry.has_answered else "failed"
+    elif entry.is_truncated:
+        status = "partial"
+    return SourceStatus(
+        name=name,
+        status=status,
+        as_of=entry.as_of,
+        ms=round(entry.seconds * 1000, 3),
+        rows=entry.rows,
+        calls=entry.calls,
+        code=error.row.graphql if error else "",
+        rv_code=error.code if error else "",
+        reason=error.message if error else "",
+        is_truncated=entry.is_truncated,
+        problems=entry.problems,
+    )
