@@ -108,9 +108,7 @@ class Federation:
         snapshot = self._snapshot(question.catalog_version)
         snapshot.in_flight += 1
         try:
-            seconds = request.timeout_seconds or snapshot.catalog.deadlines.view
-            deadline = Deadline.after(seconds)
-            return await self._answer(snapshot, question, params, request, deadline)
+            return await self._answer(snapshot, question, params, request)
         finally:
             snapshot.in_flight -= 1
 
@@ -179,7 +177,6 @@ class Federation:
         question: Question,
         params: Mapping[str, Any],
         request: Request,
-        deadline: Deadline,
     ) -> Result:
         decision = snapshot.decide(request.principal)
         canonical = snapshot.catalog.canonical
@@ -188,12 +185,15 @@ class Federation:
             name: [(one.kind, snapshot.finder.normalized(one)) for one in many]
             for name, many in identifiers.items()
         }
+        kinds = {name: [kind for kind, _ in many] for name, many in asked.items()}
+        plan = await _plan(snapshot, question, decision, kinds)
+        # A plan is made once, by us: it takes nothing from the time that sources have.
+        seconds = request.timeout_seconds or snapshot.catalog.deadlines.view
+        deadline = Deadline.after(seconds)
         found = {
             name: await self._find(snapshot, many, deadline) for name, many in identifiers.items()
         }
         found = await with_candidates(found, snapshot, decision, self.xref, deadline, self.clock)
-        kinds = {name: [kind for kind, _ in many] for name, many in asked.items()}
-        plan = await _plan(snapshot, question, decision, kinds)
         customers = {name: Customers.of(ones, self.xref.members) for name, ones in found.items()}
         bound = {**params, **{f"principal.{k}": v for k, v in decision.attributes.items()}}
         gathered = await gather(
