@@ -21,12 +21,13 @@ BUCKETS = 16
 async def busy_estate(directory: Path, people: int = 2000) -> AsyncIterator[AsyncConnection]:
     """Opens a linked estate over its four systems, the support app running."""
     made = estate.make(directory, people)
-    keys = dict(one.split("/") for one in made.truth["personas"]["heroine"]["records"])
+    keys = dict(one.split("/") for one in made.personas["heroine"]["records"])
     with closing(sqlite3.connect(directory / "pos.db")) as pos, pos:
         pos.execute(
             "UPDATE ospos_sales SET customer_id = :who WHERE sale_id IN (SELECT sale_id FROM"
-            " ospos_sales WHERE customer_id IS NULL AND sale_type IN (0, 1, 4) LIMIT :count -"
-            " (SELECT count(*) FROM ospos_sales WHERE customer_id = :who))",
+            " ospos_sales WHERE customer_id IS NULL AND sale_type IN (0, 1, 4) AND sale_status = 0"
+            " LIMIT :count - (SELECT count(*) FROM ospos_sales WHERE customer_id = :who"
+            " AND sale_type IN (0, 1, 4) AND sale_status = 0))",
             {"who": int(keys["pos"]), "count": ORDERS},
         )
     with closing(sqlite3.connect(directory / "support.db")) as desk, desk:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
@@ -21,28 +22,49 @@ from roundview.demo import support
 from roundview.progress import progress
 from roundview.serve import listen, run
 from roundview.settings import read_settings
+from roundview_catalog.errors import RequestError
 from roundview_federation.federation import Federation
 from roundview_federation.refresh import refresh_identity
 
+if TYPE_CHECKING:
+    from roundview.demo.server_estate import Servers
 
-def demonstrate(directory: Path, people: int, port: int | None) -> None:
-    """Makes the estate, starts its support app, links identities and serves until stopped."""
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
+def demonstrate(
+    directory: Path, people: int, port: int | None, *, on_servers: bool = False
+) -> None:
+    """Makes the estate, starts its systems, links identities and serves until stopped.
+
+    Raises RequestError where the database servers that are asked for are not installed.
+    """
+    if on_servers:
+        _require_servers()
     settings = read_settings()
     listener = listen(settings.host, settings.port if port is None else port)
-    with progress("making the estate") as report:
-        estate = estates.make(directory, people, progress=report)
-    process = support.start(directory)
-    try:
-        write_env(directory, process)
+    with ExitStack() as running:
+        servers: Servers | None = None
+        with progress("making the estate") as report:
+            estate = estates.make(directory, people, progress=report, on_servers=on_servers)
+            if on_servers:
+                from roundview.demo import server_estate
+
+                servers = running.enter_context(server_estate.serving(estate, report))
+        process = support.start(directory)
+        running.callback(process.stop)
+        write_env(directory, process, servers.env if servers else _NO_VARIABLES)
         federation = open_federation(estate.catalog)
-        _say_what_runs(federation, estate, process)
+        _say_what_runs(federation, estate, process, servers)
         run_in_loop(_link_and_serve(federation, listener, estate))
-    finally:
-        process.stop()
 
 
-def write_env(directory: Path, process: support.SupportProcess) -> None:
-    """Writes what the estate's catalog names into `env` beside it; the file holds a token.
+def write_env(
+    directory: Path,
+    process: support.SupportProcess,
+    further: Mapping[str, str] = _NO_VARIABLES,
+) -> None:
+    """Writes what the estate's catalog names into `env` beside it; the file holds secrets.
 
     A command in another terminal finds the running systems by it.
     """
@@ -52,6 +74,7 @@ def write_env(directory: Path, process: support.SupportProcess) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(f"ROUNDVIEW_DEMO={directory.resolve()}\n")
         file.write(f"SUPPORT_URL={process.url}\nSUPPORT_TOKEN={process.token}\n")
+        file.writelines(f"{name}={value}\n" for name, value in further.items())
 
 
 def address(listener: socket.socket) -> str:
@@ -69,6 +92,14 @@ def run_in_loop(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
+def _require_servers() -> None:
+    from roundview.demo import server_estate
+
+    lacking = server_estate.missing()
+    if lacking:
+        raise RequestError("; ".join(lacking), code="RV103", hint="or leave --servers out")
+
+
 async def _link_and_serve(
     federation: Federation, listener: socket.socket, estate: estates.Estate
 ) -> None:
@@ -81,16 +112,21 @@ async def _link_and_serve(
 
 
 def _say_what_runs(
-    federation: Federation, estate: estates.Estate, process: support.SupportProcess
+    federation: Federation,
+    estate: estates.Estate,
+    process: support.SupportProcess,
+    servers: Servers | None,
 ) -> None:
     names = ", ".join(federation.catalog.sources)
     typer.echo(f"{estate.people} invented people in {names} under {estate.directory}")
     typer.echo(f"the support app is process {process.pid} on port {process.port}: kill it and look")
+    for server in (servers.postgres, servers.mariadb) if servers else ():
+        typer.echo(f"{server.kind.title} is process {server.pid} on port {server.port}")
     typer.echo(f"acting as the principal {federation.principal.name}: nobody is authenticated")
 
 
 def _say_what_to_try(base: str, estate: estates.Estate) -> None:
-    phone = estate.truth["personas"]["heroine"]["identifiers"]["phone"][1]
+    phone = estate.personas["heroine"]["identifiers"]["phone"][1]
     question = f'{{ customer(by: {{phone: "{phone}"}}) {{ fullName email }} }}'
     document = orjson.dumps({"query": question}).decode()
     typer.echo(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from roundview_catalog.document import read
-from roundview_catalog.errors import CatalogError, RequestError
-from roundview_catalog.model import Defaults, Limits, Source, SourceTable
-from roundview_catalog.report import Report, did_you_mean
+from roundview_catalog.errors import RequestError
+from roundview_catalog.loader import source_outline
+from roundview_catalog.model import Source, SourceTable
+from roundview_catalog.report import did_you_mean
 from roundview_federation.connectors import open_connector
 
 
@@ -29,28 +29,11 @@ async def introspect_source(
 
 
 def _bare_source(root: Path, name: str) -> Source:
-    folder = root / "sources"
-    known = sorted(p.stem for p in folder.glob("*.yaml") if not p.name.endswith(".schema.yaml"))
+    names = [path.name for path in (root / "sources").glob("*.yaml")]
+    others = (".schema.yaml", ".template.yaml")
+    known = sorted(one.removesuffix(".yaml") for one in names if not one.endswith(others))
     if name not in known:
         raise RequestError(
             f"there is no source {name}", code="RV102", hint=did_you_mean(name, known)
         )
-    report = Report()
-    file = f"sources/{name}.yaml"
-    document = read((folder / f"{name}.yaml").read_text(encoding="utf-8"), file, report)
-    if document is None or not isinstance(document.data, dict):
-        raise CatalogError(report.problems)
-    data = document.data
-    return Source(
-        name=name,
-        title=str(data.get("title", name)),
-        owner=str(data.get("owner", "")),
-        connector=str(data.get("connector", "")),
-        connection=data.get("connection") or {},
-        limits=Limits(),
-        defaults=Defaults(),
-        tables={},
-        branches=(),
-        root=root,
-        position=document.position(()),
-    )
+    return source_outline(root, name)

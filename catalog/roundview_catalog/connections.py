@@ -64,6 +64,21 @@ class BasicAuth(Shape):
     """Password, as ${env:…} or ${file:…}."""
 
 
+class OAuth2(Shape):
+    """Client credentials of OAuth 2.0 (RFC 6749, 4.4)."""
+
+    token_url: str
+    """Where tokens are given out; may hold ${env:…}."""
+    client_id: str
+    """Name of the client; may hold ${env:…}."""
+    client_secret: str
+    """Secret of the client, as ${env:…} or ${file:…}."""
+    scope: str = ""
+    """What the token is for, separated by blanks."""
+    send: Literal["header", "body"] = "header"
+    """Where the client proves itself: by HTTP basic authentication, or in the form."""
+
+
 class Auth(Shape):
     """How calls prove who we are; exactly one way."""
 
@@ -73,12 +88,14 @@ class Auth(Shape):
     """User name and password."""
     header: Mapping[str, str] | None = None
     """A header of the API's own: {X-Api-Key: "${env:KEY}"}."""
+    oauth2: OAuth2 | None = None
+    """Tokens that a client gets for its credentials."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        ways = [way for way in (self.bearer, self.basic, self.header) if way is not None]
-        if len(ways) != 1:
-            raise ValueError("auth names exactly one of bearer, basic and header")
+        ways = (self.bearer, self.basic, self.header, self.oauth2)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("auth names exactly one of bearer, basic, header and oauth2")
         return self
 
 

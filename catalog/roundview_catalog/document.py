@@ -89,6 +89,16 @@ class Document:
         place = parent.keys.get(str(path[-1])) if found else None
         return self._at(place) if place is not None else self.position(path)
 
+    def depth(self, path: Path) -> int:
+        """Returns how many parts of a path the file has."""
+        node = self._root
+        for at, part in enumerate(path):
+            child = node.children.get(part)
+            if child is None:
+                return at
+            node = child
+        return len(path)
+
     def _node(self, path: Path) -> tuple[_Node, bool]:
         node = self._root
         for part in path:

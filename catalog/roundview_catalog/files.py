@@ -130,6 +130,24 @@ class Claims(Shape):
     """Column: true. Table: columns of an index that introspection cannot see."""
 
 
+class KeySection(Shape):
+    """Columns that name a row, and whether they are kept encrypted."""
+
+    value: str | tuple[str, ...]
+    """Columns that name a row."""
+    sealed: StrictBool = False
+    """true for a key that is itself an identifier."""
+
+
+class MirrorsSection(Shape):
+    """The mapping in another source that owns the facts which a mapping repeats."""
+
+    of: str
+    """source.entity that owns them."""
+    by: str
+    """Field that has the same value in both."""
+
+
 class MappingSection(Shape):
     """One mapping of this source into one entity; a string is SQL."""
 
@@ -137,12 +155,16 @@ class MappingSection(Shape):
     """Tables and joins, with aliases."""
     where: str | StrictBool | None = None
     """Rows that count."""
-    key: str | tuple[str, ...] | None = None
+    key: str | tuple[str, ...] | KeySection | None = None
     """Columns that name a row; default: the primary key of the first table."""
-    person: str | Mapping[str, str] | None = None
-    """Which individual of this source the row belongs to."""
-    parent: Mapping[str, str] | None = None
+    person: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
+    """Which individual of this source the row belongs to; a list for a key of several columns."""
+    organization: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
+    """Which organization of this source the row is about."""
+    parent: Mapping[str, str | tuple[str, ...]] | None = None
     """Which row of another entity the row lies below."""
+    mirrors: MirrorsSection | None = None
+    """Whose facts the rows repeat: they are no rows of their own."""
     fields: Mapping[str, Any] = Field(default_factory=dict)
     """Where each canonical field comes from."""
     each: Mapping[str, Any] | None = None
@@ -150,7 +172,7 @@ class MappingSection(Shape):
     also: Mapping[str, Any] | None = None
     """Other entities made of the same rows."""
     children: Mapping[str, Any] | None = None
-    """Rows below each row: alias -> from and where."""
+    """Rows below each row: alias -> from and where; with `first` the first of them only."""
 
 
 class SourceFile(Shape):
@@ -162,6 +184,8 @@ class SourceFile(Shape):
     """Name for people."""
     owner: str = ""
     """Unit that answers for this file."""
+    use: str = ""
+    """Template below this file: vendor/ospos or ./NAME.template.yaml; null removes an entry."""
     connector: Literal["sqlite", "files", "rest", "postgres", "mysql"]
     """Technology of the source."""
     connection: Mapping[str, Any]
@@ -176,6 +200,8 @@ class SourceFile(Shape):
     """REST: what all tables have in common."""
     tables: Mapping[str, Any] = Field(default_factory=dict)
     """REST and files: tables that have no schema of their own."""
+    views: Mapping[str, str] = Field(default_factory=dict)
+    """Named SELECTs over tables of this source, used under `from` like tables."""
     facts: Mapping[str, Claims] = Field(default_factory=dict)
     """Claims about tables and columns: `contacts.email: {normal_form: lower, unique: true}`."""
     entities: Mapping[str, Any] = Field(default_factory=dict)

@@ -44,10 +44,12 @@ _PARTS: tuple[type[BaseModel], ...] = (
 
 
 def json_schemas(canonical: Canonical) -> Mapping[str, dict[str, Any]]:
-    """Returns the JSON Schema of each kind of file: catalog, source, schema, entity, policy,
-    identity.
+    """Returns the JSON Schema of each kind of file: catalog, source, template, schema, entity,
+    policy, identity.
 
-    The source file's schema knows the canonical entities and fields, with their comments.
+    Those of sources and templates know the canonical entities and fields, with their comments.
+    As a file may say only what differs from a template, nothing inside them is required, and
+    null is allowed wherever it would remove something.
     """
     kinds: dict[str, type[BaseModel]] = {
         "catalog": CatalogFile,
@@ -59,7 +61,11 @@ def json_schemas(canonical: Canonical) -> Mapping[str, dict[str, Any]]:
     }
     found = {name: _schema(model, name) for name, model in kinds.items()}
     _refine_source(found["source"], canonical)
-    return found
+    source = _removable({key: value for key, value in found["source"].items() if key != "required"})
+    alone = {"anyOf": [{"required": ["use"]}, {"required": ["connector", "connection"]}]}
+    own = {key: value for key, value in source["properties"].items() if key != "source"}
+    template = {**source, "title": "Roundview template file", "properties": own}
+    return {**found, "source": {**source, "required": ["source"], **alone}, "template": template}
 
 
 def _schema(model: type[BaseModel], name: str) -> dict[str, Any]:
@@ -103,6 +109,37 @@ def _refine_source(schema: dict[str, Any], canonical: Canonical) -> None:
         "properties": {name: _entity(entity) for name, entity in canonical.entities.items()},
         "additionalProperties": {"anyOf": [_ref(MappingSection), branches]},
     }
+
+
+def _removable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Returns a schema whose objects require nothing and may hold null instead of any value."""
+    found = {key: value for key, value in schema.items() if key != "required"}
+    for key in ("properties", "$defs"):
+        if key in schema:
+            parts = {name: _removable(part) for name, part in schema[key].items()}
+            found[key] = {
+                name: _or_null(part) if key == "properties" else part
+                for name, part in parts.items()
+            }
+    if "anyOf" in schema:
+        found["anyOf"] = [_removable(part) for part in schema["anyOf"]]
+    if isinstance(schema.get("additionalProperties"), dict):
+        found["additionalProperties"] = _or_null(_removable(schema["additionalProperties"]))
+    return found
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Returns a schema that allows null too; what an editor shows of it stays at its top."""
+    null = {"type": "null"}
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], null]}
+    if "$ref" in schema or "enum" in schema or "const" in schema:
+        said = _described(schema)
+        rest = {key: value for key, value in schema.items() if key not in said}
+        return {**said, "anyOf": [rest, null]}
+    if isinstance(schema.get("type"), str):
+        return {**schema, "type": [schema["type"], "null"]}
+    return schema
 
 
 def _entity(entity: Entity) -> dict[str, Any]:

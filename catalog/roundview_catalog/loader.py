@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+from sqlglot import exp
+
+from roundview_catalog import templates
 from roundview_catalog.canonical_schema import canonical_schema, extended
 from roundview_catalog.catalog_file import read_catalog_file, survivorship
 from roundview_catalog.document import LARGEST, Document, read
 from roundview_catalog.errors import CatalogError, Position, Problem
+from roundview_catalog.mapping import check_mirrors
 from roundview_catalog.model import Catalog, Deadlines, Source
 from roundview_catalog.policy_file import read_policy
 from roundview_catalog.report import Report, TooManyProblems, did_you_mean
@@ -36,6 +42,7 @@ def load(root: Path, *, env: Mapping[str, str] | None = None) -> Catalog:
     catalog = _load_all(root, report, env)
     if report.problems or catalog is None:
         raise CatalogError(report.problems)
+    _forget_positions(catalog)
     return catalog
 
 
@@ -53,7 +60,7 @@ def source_outline(root: Path, name: str) -> Source:
     """
     report = Report()
     files = _Files(root, report)
-    document = files.document(f"sources/{name}.yaml")
+    document = files.source(name)
     source = None
     if document is not None:
         schema = files.document(f"sources/{name}{_SCHEMA}", Report())
@@ -85,7 +92,8 @@ class _Files:
     def source_names(self) -> list[str]:
         """Returns the names of the sources, sorted."""
         names = [n.removeprefix("sources/") for n in self.texts if n.startswith("sources/")]
-        return sorted(n.removesuffix(".yaml") for n in names if not n.endswith(_SCHEMA))
+        others = (_SCHEMA, templates.SUFFIX)
+        return sorted(n.removesuffix(".yaml") for n in names if not n.endswith(others))
 
     def document(self, name: str, report: Report | None = None) -> Document | None:
         """Returns a file as a document, None if it is absent or no YAML."""
@@ -94,6 +102,21 @@ class _Files:
         if name not in self._documents:
             self._documents[name] = read(self.texts[name], name, report or self.report)
         return self._documents[name]
+
+    def source(self, name: str) -> Document | None:
+        """Returns a source's file over the templates it uses, None if something is absent."""
+        document = self.document(f"sources/{name}.yaml") if name in self.source_names else None
+        if document is None:
+            return None
+        known = [*templates.shipped_names(), *templates.own_names(list(self.texts))]
+        return templates.layered(document, self._template, known, self.report)
+
+    def _template(self, file: str) -> Document | None:
+        shipped = templates.shipped(file)
+        if shipped is not None and file not in self.texts:
+            # Kept with the others, so that the version has its content.
+            self.texts[file] = shipped.read_text(encoding="utf-8")
+        return self.document(file)
 
     def version(self) -> str:
         """Returns the hash of all content and of our own version."""
@@ -128,13 +151,14 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
     canonical = extended(canonical_schema(), own, files.document("identity.yaml"), report)
     sources: dict[str, Source] = {}
     for name in files.source_names:
-        document = files.document(f"sources/{name}.yaml")
+        document = files.source(name)
         schema = files.document(f"sources/{name}{_SCHEMA}")
         if document is None:
             continue
         source = read_source(document, schema, root, canonical, report, env=env)
         if source is not None:
             sources[source.name] = source
+    check_mirrors(sources, files.source_names, report)
     _check_schemas(files, report)
     policy = files.document("policy.yaml")
     roles = read_policy(policy, canonical, report) if policy is not None else {}
@@ -153,6 +177,31 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
             view=settings.deadlines.view, probe=settings.deadlines.probe, sql=settings.deadlines.sql
         ),
     )
+
+
+def _forget_positions(catalog: Catalog) -> None:
+    """Drops from every tree where it stood in its file.
+
+    Planning copies trees all the time, and copying the positions takes longer than the trees.
+    """
+    branches = (branch for source in catalog.sources.values() for branch in source.branches)
+    for tree in _trees((*branches, catalog.canonical.entities, catalog.roles)):
+        for node in tree.walk():
+            node._meta = None
+
+
+def _trees(value: Any) -> Iterator[exp.Expr]:
+    if isinstance(value, exp.Expr):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _trees(one)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _trees(one)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from _trees(getattr(value, field.name))
 
 
 def _names(root: Path, report: Report) -> Iterator[str]:

@@ -7,7 +7,7 @@ checked when the catalog was loaded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,14 @@ from typing import Any
 from sqlglot import exp
 
 from roundview_catalog.errors import Position
+from roundview_catalog.mapped import (
+    Child,
+    FieldMapping,
+    ListRows,
+    Mirrors,
+    ParentKey,
+    PersonKey,
+)
 from roundview_catalog.types import Kind, Type
 
 COMMON_FIELDS: Mapping[str, Type] = MappingProxyType(
@@ -30,6 +38,7 @@ COMMON_FIELDS: Mapping[str, Type] = MappingProxyType(
         "source_instance": Type(Kind.TEXT),
         "source_key": Type(Kind.TEXT),
         "slot": Type(Kind.TEXT),
+        "organization_key": Type(Kind.TEXT),
         "source_created_at": Type(Kind.TIMESTAMPTZ),
         "source_updated_at": Type(Kind.TIMESTAMPTZ),
         "as_of": Type(Kind.TIMESTAMPTZ),
@@ -162,7 +171,10 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """One table of a source; `access` is the REST or file declaration, None for databases."""
+    """One table of a source; `access` is the REST or file declaration, None for databases.
+
+    `view` is the SELECT of a named view of the catalog, over tables `v0`, `v1` … of the source.
+    """
 
     name: str
     physical: str
@@ -172,60 +184,12 @@ class SourceTable:
     indexes: tuple[tuple[str, ...], ...] = ()
     rows_estimate: int | None = None
     access: Any = None
+    view: exp.Query | None = None
 
     def is_unique(self, columns: frozenset[str]) -> bool:
         """Tells whether values of these columns name at most one row."""
         keys = (self.primary_key, *self.unique) if self.primary_key else self.unique
         return any(key and frozenset(key) <= columns for key in keys)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldMapping:
-    """Where one canonical field comes from: an expression over the branch's aliases.
-
-    `codes` maps the expression's text to a value (`otherwise` for the rest, `null_code` for
-    NULL); `time_zone` is the zone of a naive time.
-    """
-
-    expr: exp.Expr
-    type: Type
-    position: Position
-    codes: Mapping[str, Any] | None = None
-    otherwise: Any = None
-    null_code: Any = None
-    time_zone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """Rows below a row: `scan` is FROM and WHERE with the correlation left in the WHERE.
-
-    `links`: (child column, outer column) pairs of the plain equalities in it.
-    """
-
-    alias: str
-    scan: exp.Select
-    aliases: Mapping[str, str]
-    links: tuple[tuple[exp.Column, exp.Column], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PersonKey:
-    """One alternative of `person`: which individual branch ("" or its name) and its key."""
-
-    branch: str
-    key: exp.Expr
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class ParentKey:
-    """Which row of another entity of this source a row lies below."""
-
-    entity: str
-    branch: str
-    key: exp.Expr
-    type: Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +200,9 @@ class Branch:
     (`guest:17`). `scan` holds FROM and WHERE without projections; branches made by `also`
     share it (the same object). `aliases`: alias -> table of the source. `slots`: slot name
     ("" without `each`) -> field -> mapping. `person` is K itself under `individual`; it is
-    empty where the parent's person counts or where rows have none.
+    empty where the parent's person counts or where rows have none; `organization` likewise. With
+    `lists` a row of the scan is one row for every combination of their elements, whose positions
+    are part of the slot.
     """
 
     source: str
@@ -251,6 +217,11 @@ class Branch:
     person: tuple[PersonKey, ...] = ()
     parent: ParentKey | None = None
     children: Mapping[str, Child] = field(default_factory=dict)
+    lists: Mapping[str, ListRows] = field(default_factory=dict)
+    organization: tuple[PersonKey, ...] = ()
+    mirrors: Mirrors | None = None
+    is_sealed: bool = False
+    """whether the key is an identifier, which we keep encrypted only"""
 
     @property
     def id(self) -> str:
@@ -365,11 +336,16 @@ class Catalog:
     identity: Mapping[str, Any] = field(default_factory=dict)
 
     def branches(self, entity: str) -> tuple[Branch, ...]:
-        """Returns every branch of an entity, in source order."""
-        return tuple(
-            b for source in self.sources.values() for b in source.branches if b.entity == entity
-        )
+        """Returns every branch of an entity that is no mirror, in source order."""
+        return tuple(b for b in self._branches(entity) if b.mirrors is None)
+
+    def mirrors(self, entity: str) -> tuple[Branch, ...]:
+        """Returns the branches that only repeat facts of other sources."""
+        return tuple(b for b in self._branches(entity) if b.mirrors is not None)
 
     def survivor_rule(self, customer_field: str) -> SurvivorRule:
         """Returns the rule of a customer field."""
         return self.survivorship.get(customer_field) or self.survivorship[""]
+
+    def _branches(self, entity: str) -> Iterator[Branch]:
+        return (b for s in self.sources.values() for b in s.branches if b.entity == entity)

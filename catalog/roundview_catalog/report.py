@@ -42,6 +42,7 @@ PROBLEM_CODES: Mapping[str, str] = MappingProxyType(
         "RV225": "unknown branch",
         "RV226": "two mappings of one name",
         "RV227": "unknown source",
+        "RV228": "unknown template",
         "RV231": "a person cannot be asked by key",
         "RV236": "a key is an identifier",
         "RV240": "policy names something that does not exist",

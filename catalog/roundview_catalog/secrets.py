@@ -16,7 +16,7 @@ _LARGEST_FILE = 64 * 1024
 # A name ends where another reference begins, or many open ones take quadratic time.
 _REFERENCE = re.compile(r"\$\{(env|file):([^${}\s]+)\}")
 _SECRET_KEY = re.compile(
-    r"passw|pwd|token|secret|bearer|api[_-]?key|credential|private[_-]?key|authorization|cookie",
+    r"passw|pwd|token(?!_url)|secret|bearer|api[_-]?key|credential|private[_-]?key|authorization|cookie",
     re.IGNORECASE,
 )
 _SECRET_VALUE = re.compile(r"(?:[A-Za-z]+[ =])?\$\{(?:env|file):[^${}\s]+\}")

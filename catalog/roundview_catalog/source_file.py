@@ -29,7 +29,8 @@ from roundview_catalog.model import Canonical, Defaults, Limits, Source
 from roundview_catalog.report import Report, did_you_mean
 from roundview_catalog.shapes import is_map, shaped
 from roundview_catalog.source_tables import Tables, tables_of
-from roundview_catalog.waiting import LATER_CONNECTORS, without_waiting
+from roundview_catalog.tables import RestTable
+from roundview_catalog.waiting import LATER_CONNECTORS
 
 CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9][a-z0-9_]*)?")
@@ -62,9 +63,12 @@ def read_source(
     found = Report()
     branches = compile_branches(document, file.source, tables, file.connector, canonical, found)
     # What is wrong with a declaration was told there, not at each mapping that uses the table.
-    known = {f"unknown table {name}" for name in data.get("tables") or {}}
+    named = (*(data.get("tables") or {}), *file.views)
+    known = {f"unknown table {name}" for name in named}
     report.problems += [problem for problem in found.problems if problem.message not in known]
-    return replace(source, branches=branches)
+    source = replace(source, branches=branches)
+    _check_held(source, report)
+    return source
 
 
 def outline(
@@ -89,7 +93,7 @@ def _read(
 ) -> tuple[SourceFile, dict[str, Any]] | None:
     if not is_map(document.data, document, (), report):
         return None
-    data = without_waiting(document, report)
+    data = dict(document.data)
     if data.get("connector") in LATER_CONNECTORS:
         at = document.position(("connector",))
         report.add(at, "RV209", f"connector {data['connector']} is not supported yet",
@@ -117,9 +121,8 @@ def _read(
     }
     connection = shaped(kinds[file.connector], data["connection"], document,
                         ("connection",), report)  # fmt: skip
-    if isinstance(connection, RestConnection) and not _URL.fullmatch(connection.base_url):
-        at = document.position(("connection", "base_url"))
-        report.add(at, "RV206", "not an address", "https://host/path or ${env:NAME}")
+    if isinstance(connection, RestConnection):
+        _check_addresses(connection, document, report)
     return file, data
 
 
@@ -165,9 +168,32 @@ def _source(
     )
 
 
+def _check_addresses(connection: RestConnection, document: Document, report: Report) -> None:
+    addresses: list[tuple[tuple[str, ...], str]] = [
+        (("connection", "base_url"), connection.base_url)
+    ]
+    if connection.auth is not None and connection.auth.oauth2 is not None:
+        token_url = connection.auth.oauth2.token_url
+        addresses.append((("connection", "auth", "oauth2", "token_url"), token_url))
+    for path, address in addresses:
+        if not _URL.fullmatch(address):
+            hint = "https://host/path or ${env:NAME}"
+            report.add(document.position(path), "RV206", "not an address", hint)
+
+
+def _check_held(source: Source, report: Report) -> None:
+    """Refuses customers in memory: what is held outlives the question that it was read for."""
+    for branch in source.branches:
+        first = branch.scan.args["from_"].this.name
+        access = source.tables[first].access
+        if isinstance(access, RestTable) and access.hold is not None and branch.person:
+            report.add(branch.position, "RV206", f"{first} is held in memory and has customers",
+                       "take `hold` out")  # fmt: skip
+
+
 def _check_name(file: SourceFile, document: Document, report: Report) -> None:
     at = document.position(("source",))
-    if not _NAME.fullmatch(file.source) or file.source.endswith(".schema"):
+    if not _NAME.fullmatch(file.source) or file.source.endswith((".schema", ".template")):
         report.add(at, "RV221", "not a name for a source", "pos, or pos.north for an instance")
     elif document.file != f"sources/{file.source}.yaml":
         report.add(at, "RV221", "source and file have different names",

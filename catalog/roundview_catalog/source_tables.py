@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from roundview_catalog import schema_file
 from roundview_catalog.document import Document
 from roundview_catalog.files import Claims, SourceFile
+from roundview_catalog.mapping.views import read_views
 from roundview_catalog.model import SourceColumn, SourceTable
 from roundview_catalog.normalizers import NORMALIZERS
 from roundview_catalog.report import Report, did_you_mean
@@ -52,6 +53,8 @@ def tables_of(
     if file.connector != "rest" and file.table_defaults is not None:
         at = document.key_position(("table_defaults",))
         report.add(at, "RV205", "table_defaults belong to REST sources", "leave them out")
+    if tables:
+        tables |= read_views(file.views, file.connector, tables, document, report)
     for place, claims in file.facts.items() if tables else ():
         _claim(tables, place, claims, document, report)
     return tables
@@ -149,7 +152,7 @@ def _of_rest(
         asked += [(c,) for c, ops in table.filters.items() if "eq" in ops or "in" in ops]
         found[name] = SourceTable(
             name=name,
-            physical=table.within or (table.get[0].path if table.get else name),
+            physical=table.within or (table.get[0].target if table.get else name),
             columns=columns,
             primary_key=_known(table.key, columns),
             indexes=tuple(dict.fromkeys(key for key in asked if _known(key, columns))),
@@ -178,8 +181,12 @@ def _check_rest(
         named.append((("order",), table.order.removeprefix("-")))
     is_list = isinstance(declared[name].get("get"), list)
     for index, access in enumerate(table.get):
-        at_path = ("get", index) if is_list else ("get",)
+        at_path: tuple[str | int, ...] = ("get", index) if is_list else ("get",)
         named += [(at_path, column) for column in access.columns]
+        if access.post and table.page is not None and table.page.by == "link":
+            at = document.position((*path, *at_path))
+            report.add(at, "RV206", "a link leads to its page by GET",
+                       "page a `post` by cursor, page or offset")  # fmt: skip
     for where, column in named:
         if column not in table.columns:
             is_key = where[0] == "filters"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from roundview_catalog.durations import seconds
 from roundview_catalog.types import parse_type
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -76,17 +77,34 @@ Columns = Mapping[
 class AccessPath(Shape):
     """One way to ask for rows; every `{column}` in it is a required equality."""
 
-    path: str
+    path: str = ""
     """Path below the base URL: `/users/{user_id}/tickets`."""
+    post: str = ""
+    """Path that is asked by POST, which here only asks: nothing is changed by it."""
+    body: Mapping[str, Any] = Field(default_factory=dict)
+    """JSON that is POSTed. A text that is `{column}` and nothing else becomes the value, a list
+    of such a text alone becomes a list of values: `{user_ids: ["{user_id}"]}`."""
+    max: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
+    """Most values of a list in the body; more are asked in several calls."""
     rows: str | None = None
     """Overrides the table's `rows` for this path; `.` means the answer is one row."""
 
     @property
+    def target(self) -> str:
+        """Returns the path, however it is asked."""
+        return self.path or self.post
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Returns the columns that the path needs, in order."""
-        return tuple(_PLACEHOLDER.findall(self.path))
+        named = (*_PLACEHOLDER.findall(self.target), *self.placeholders())
+        return tuple(dict.fromkeys(named))
 
-    @field_validator("path")
+    def placeholders(self, *, lists: bool = False) -> tuple[str, ...]:
+        """Returns the columns in the body; with `lists` only those that take many values."""
+        return tuple(name for name, is_list in _bound_in(self.body) if is_list or not lists)
+
+    @field_validator("path", "post")
     @classmethod
     def _is_relative(cls, value: str) -> str:
         rest = _PLACEHOLDER.sub("", value)
@@ -95,6 +113,45 @@ class AccessPath(Shape):
         if any(part in (".", "..") for part in rest.split("?")[0].split("/")):
             raise ValueError("a path must not hold . or .. parts")
         return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.path) == bool(self.post):
+            raise ValueError("a way to ask has `path` or `post`")
+        if self.path and self.body:
+            raise ValueError("`body` belongs to `post`")
+        if len(self.placeholders(lists=True)) > 1:
+            raise ValueError("a body takes many values of one column only")
+        if set(self.placeholders(lists=True)) & set(_PLACEHOLDER.findall(self.target)):
+            raise ValueError("a path takes one value of a column, its body must not take many")
+        if self.max is not None and not self.placeholders(lists=True):
+            raise ValueError('`max` belongs to a body with a list: ["{column}"]')
+        return self
+
+
+def placeholder(value: Any) -> str:
+    """Returns the column that a text of a body stands for, an empty text if it is itself.
+
+    >>> placeholder("{user_id}"), placeholder("of {user_id}")
+    ('user_id', '')
+    """
+    match = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else ""
+
+
+def _bound_in(body: Any) -> Iterator[tuple[str, bool]]:
+    """Yields each column that a body names and whether it takes many values."""
+    if isinstance(body, Mapping):
+        for value in body.values():
+            yield from _bound_in(value)
+    elif isinstance(body, list | tuple):
+        if len(body) == 1 and placeholder(body[0]):
+            yield placeholder(body[0]), True
+            return
+        for value in body:
+            yield from _bound_in(value)
+    elif placeholder(body):
+        yield placeholder(body), False
 
 
 def _paths(value: Any) -> Any:
@@ -105,7 +162,7 @@ class PageSize(Shape):
     """How the number of rows of a page is asked for."""
 
     send: str
-    """Query parameter that carries the size."""
+    """Query parameter, or place in the body of a POST, that carries the size."""
     max: Annotated[StrictInt, Field(ge=1, le=100_000)]
     """Most rows that the API gives on one page."""
 
@@ -113,12 +170,14 @@ class PageSize(Shape):
 class Page(Shape):
     """How the API cuts long answers."""
 
-    by: Literal["cursor", "page", "offset", "none"]
-    """cursor (send, next) | page or offset (send; stop at last, more, a short or empty page)."""
+    by: Literal["cursor", "page", "offset", "link", "none"]
+    """cursor (send, next) | page or offset (send; stop at last, more, a short or empty page) |
+    link: the address of the next page, in the Link header or at `next`."""
     send: str = ""
-    """Query parameter that carries cursor, page number or offset."""
+    """Query parameter, or place in the body of a POST (`page.after`), that carries cursor, page
+    number or offset."""
     next: str = ""
-    """Path in the answer of the next cursor; absent or null ends the list."""
+    """Path in the answer of the next cursor or address; absent or null ends the list."""
     last: str = ""
     """Path in the answer of the number of pages."""
     more: str = ""
@@ -128,12 +187,14 @@ class Page(Shape):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if self.by != "none" and not self.send:
+        if self.by not in ("none", "link") and not self.send:
             raise ValueError(f"paging by {self.by} needs `send`")
+        if self.by == "link" and self.send:
+            raise ValueError("paging by link sends nothing: the link has it all")
         if self.by == "cursor" and not self.next:
             raise ValueError("paging by cursor needs `next`")
-        if self.by != "cursor" and self.next:
-            raise ValueError("`next` belongs to paging by cursor")
+        if self.by not in ("cursor", "link") and self.next:
+            raise ValueError("`next` belongs to paging by cursor or link")
         if self.by == "offset" and self.last:
             raise ValueError("`last` belongs to paging by page")
         return self
@@ -143,7 +204,7 @@ class Filter(Shape):
     """One comparison that the API applies itself."""
 
     send: str
-    """Query parameter."""
+    """Query parameter, or place in the body of a POST."""
     max: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
     """Most values of one `in` filter; more are asked in several calls."""
     normal_form: str = ""
@@ -166,7 +227,7 @@ class FieldSelection(Shape):
     """How the API is told which fields to send."""
 
     send: str
-    """Query parameter that takes field names, separated by commas."""
+    """Query parameter that takes field names, separated by commas; in the body of a POST a list."""
 
 
 class RetryAfter(Shape):
@@ -224,6 +285,9 @@ class RestTable(RestAnswers):
     """Access paths; one without {column} is the scan."""
     within: str | None = Field(default=None, alias="in")
     """Name of the table whose rows hold these rows as an array at `rows`: no call of its own."""
+    hold: Annotated[float, BeforeValidator(seconds, json_schema_input_type=str)] | None = None
+    """A small table without customers: fetched whole, kept in memory that long (10m), may be
+    JOINed."""
     key: Names = ()
     """Columns that name a row."""
     order: str = ""
@@ -245,8 +309,10 @@ class RestTable(RestAnswers):
     def _is_whole(self) -> Self:
         if self.within is None and not self.get:
             raise ValueError("a table needs `get` (paths) or `in` (the table that holds it)")
-        if self.within is not None and (self.get or self.filters or self.page):
-            raise ValueError("a table made by `in` has no get, filters or page of its own")
+        if self.within is not None and (self.get or self.filters or self.page or self.hold):
+            raise ValueError("a table made by `in` has no get, filters, page or hold of its own")
+        if self.hold is not None and all(path.columns for path in self.get):
+            raise ValueError("a table is held whole: it needs a path without {column}")
         for column in self.columns.values():
             if column.format not in ("", "iso", "epoch_s", "epoch_ms"):
                 raise ValueError(f"format {column.format} is not iso, epoch_s or epoch_ms")

@@ -20,6 +20,7 @@ from roundview_federation.execute.rounds import Customers, finish, gather, utc_n
 from roundview_federation.plan import Found, Identifier, Plan, Question, Result
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.rewrite.sealing import KEY_BYTES, KeySealing
 from roundview_federation.snapshot import Snapshot, SourceState
 from roundview_federation.whole import whole_customer
 from roundview_identity.keys import Keys
@@ -45,7 +46,10 @@ class Federation:
         self._env = env
         self.clock = clock
         self._seal = CursorSeal(keys.derive("cursor"))
-        self._current = Snapshot(load(root, env=env), xref, env=env, clock=clock)
+        self._sealing = KeySealing(keys.derive("source keys", KEY_BYTES))
+        self._current = Snapshot(
+            load(root, env=env), xref, sealing=self._sealing, env=env, clock=clock
+        )
         self._retired: list[Snapshot] = []
         self.reload_problem: CatalogError | None = None
 
@@ -151,6 +155,7 @@ class Federation:
                 env=self._env,
                 clock=self.clock,
                 previous=self._current,
+                sealing=self._sealing,
             )
         except CatalogError as error:
             self.reload_problem = error

@@ -258,10 +258,11 @@ class Finder:
         connector = self._connectors[branch.source]
         capabilities = connector.capabilities
         section = Section("locate", branch.entity, selecting(branch.entity, (field,)), "")
-        leaf = _leaf(section)
-        for unfolded in unfold(leaf, branch, self.catalog, (field,), joins=capabilities.joins):
+        leaf, sealing = _leaf(section), self._planner.sealing
+        joins = capabilities.joins
+        for unfolded in unfold(leaf, branch, self.catalog, (field,), joins=joins, sealing=sealing):
             column = _base_column(branch, unfolded.slot, field, self.catalog)
-            if column is None:
+            if column is None or column.table not in unfolded.aliases:
                 continue
             table = unfolded.source.tables[unfolded.aliases[column.table]]
             declared = table.columns[column.name]

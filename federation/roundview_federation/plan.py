@@ -87,25 +87,12 @@ class Question:
     catalog_version: str = ""
 
 
-def in_keys(column: exp.Expr, keyset: str) -> exp.Expr:
-    """Returns `column = ANY(:keyset)`, the form in which key sets reach connectors."""
-    return exp.EQ(this=column, expression=exp.Any(this=exp.Placeholder(this=keyset)))
-
-
-def keyset_of(node: exp.Expr) -> tuple[exp.Expr, str] | None:
-    """Returns (column, keyset name) if the node is `column = ANY(:keyset)`."""
-    if isinstance(node, exp.EQ) and isinstance(node.expression, exp.Any):
-        placeholder = node.expression.this
-        if isinstance(placeholder, exp.Placeholder):
-            return node.this, placeholder.name
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class ChildRows:
     """Rows below each row: a column whose value is a list of lists.
 
-    `tree` selects `columns` FROM … WHERE …, correlated with the fragment's aliases.
+    `tree` selects `columns` FROM … WHERE …, correlated with the fragment's aliases. Connectors
+    with `first_rows` may see an ORDER BY and LIMIT 1: then at most that row is wanted.
     """
 
     alias: str
@@ -284,20 +271,21 @@ class PlanKey:
 class KeySet:
     """Keys that a fragment waits for.
 
-    With `lookup` alone: the person keys of the found customers in `source`, those of individual
-    branch `branch`, as values of `type` (`prefix` is what the mapping puts before the column).
-    With `fragment`: the values of its column at `column`, which it hands over when it has run;
-    `lookup` then says whose customers they lead to ("" for everyone).
+    With `lookup` alone: the person keys of the found customers in `source`, of individual `branch`,
+    as values of `types` without the mapping's `prefixes`, tuples where there are several columns;
+    `opened` opens sealed ones. With `fragment`: the values of its column at `column`, which it
+    hands over when it has run; `lookup` then says whose customers they lead to ("": everyone).
     """
 
     name: str
     source: str
     branch: str
-    type: Type
-    prefix: str = ""
+    types: tuple[Type, ...]
+    prefixes: tuple[str, ...] = ("",)
     lookup: str = ""
     fragment: str = ""
     column: int = -1
+    opened: Callable[[str], str | None] | None = None
 
 
 @dataclass(slots=True)
@@ -361,6 +349,20 @@ class PlannedFragment:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """What rows of the source `owner` take from a section, as indexes into row tuples.
+
+    `by_here` and `by_there` have the same value in the same fact; `columns`: (here, there).
+    """
+
+    section: str
+    owner: str
+    by_here: int
+    by_there: int
+    columns: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedSection:
     """What remains to be done with the rows of one section.
 
@@ -375,6 +377,7 @@ class PlannedSection:
     text: str
     """the section's tree as SQL: what cursors are bound to"""
     parameters: tuple[str, ...]
+    mirrors: tuple[Mirror, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 from sqlglot import exp
 
-from roundview_catalog.model import Catalog
+from roundview_catalog.model import Branch, Catalog
 from roundview_federation.connectors.port import Capabilities, Connector
 from roundview_federation.plan import (
     ROW_HEAD,
     Arrival,
     Handover,
     KeySet,
+    Mirror,
     Plan,
     PlanKey,
     PlannedFragment,
@@ -29,7 +30,9 @@ from roundview_federation.rewrite import PASSES
 from roundview_federation.rewrite.arrive import arrive, hand_over
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.derive import CustomerPlan, derive
+from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
+from roundview_federation.rewrite.sealing import KeySealing, Opening, key_space
 from roundview_federation.rewrite.unfold import Unfolded, unfold, unfold_above
 
 _PLANS = 512
@@ -38,8 +41,14 @@ _PLANS = 512
 class Planner:
     """Prepares plans for one catalog snapshot and keeps them by PlanKey."""
 
-    def __init__(self, catalog: Catalog, connectors: Mapping[str, Connector]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        connectors: Mapping[str, Connector],
+        sealing: KeySealing | None = None,
+    ) -> None:
         self.catalog = catalog
+        self.sealing = sealing
         self.connectors = connectors
         self._plans: LRUCache[PlanKey, Plan] = LRUCache(_PLANS)
         self._making: dict[PlanKey, asyncio.Future[Plan]] = {}
@@ -116,13 +125,14 @@ def _plan(
             customer, needed = derive(section, planner.catalog, decision)
             customers[section.name] = customer
             for part in needed:
-                planned[part.name] = _section(part, decision, planner, drafts)
+                planned |= _with_mirrors(part, decision, planner, drafts)
         else:
             above = entities.get(section.parent, "")
-            planned[section.name] = _section(section, decision, planner, drafts, above)
+            planned |= _with_mirrors(section, decision, planner, drafts, above)
     everything = _own_decision(planner.catalog, decision)
     for section in hidden:
-        planned[section.name] = _section(section, everything, planner, drafts)
+        branches = planner.catalog.branches(section.entity)
+        planned[section.name] = _section(section, everything, planner, drafts, branches)
     fragments = _fragments(drafts, planner)
     return Plan(
         key=key,
@@ -169,10 +179,57 @@ def _notes(fragments: tuple[PlannedFragment, ...], keysets: Mapping[str, KeySet]
                 )
 
 
-def _section(
+def _with_mirrors(
     section: Section, decision: Decision, planner: Planner, drafts: _Drafts, above: str = ""
+) -> dict[str, PlannedSection]:
+    """Plans one list and what its rows take from mirrors of them."""
+    catalog = planner.catalog
+    columns = _columns(section)
+    reads = tuple(mirrored(section, columns, catalog, decision))
+    columns += [name for name in dict.fromkeys(read.by for read in reads) if name not in columns]
+    branches = catalog.branches(section.entity)
+    planned = {}
+    mirrors = []
+    offset = len(ROW_HEAD)
+    for read in reads:
+        part = read.section
+        planned[part.name] = _section(part, decision, planner, drafts, (read.branch,))
+        pairs = [(columns.index(name), at) for at, name in enumerate(part.columns) if at]
+        mirrors.append(
+            Mirror(
+                section=part.name,
+                owner=read.owner,
+                by_here=offset + columns.index(read.by),
+                by_there=offset,
+                columns=tuple((offset + here, offset + there) for here, there in pairs),
+            )
+        )
+    own = _section(section, decision, planner, drafts, branches, columns, above)
+    return {section.name: replace(own, mirrors=tuple(mirrors)), **planned}
+
+
+def _columns(section: Section) -> list[str]:
+    """Returns the columns of a section's rows: those asked for, then those of its order."""
+    columns = list(section.columns)
+    order = section.tree.args.get("order")
+    names = [term.this.name for term in order.expressions] if order else []
+    return columns + [name for name in dict.fromkeys(names) if name not in columns]
+
+
+def _section(
+    section: Section,
+    decision: Decision,
+    planner: Planner,
+    drafts: _Drafts,
+    branches: tuple[Branch, ...],
+    columns: Sequence[str] = (),
+    above: str = "",
 ) -> PlannedSection:
-    """Plans one list; `above` is the entity that its rows must lie below ("" for any or none)."""
+    """Plans one list of rows of some branches.
+
+    `columns` are those of the rows where they are more than the section needs itself; `above` is
+    the entity that its rows must lie below ("" for any or none).
+    """
     catalog = planner.catalog
     context = RewriteContext(catalog.canonical, decision, section)
     tree = section.tree
@@ -183,16 +240,23 @@ def _section(
         (term.this.name, bool(term.args.get("desc")))
         for term in (order.expressions if order else ())
     ]
-    columns = list(section.columns)
-    columns += [name for name, _ in terms if name not in columns]
+    columns = list(columns) or _columns(section)
     sources = []
-    for branch in catalog.branches(section.entity):
+    for branch in branches:
         if drafts.sources is not None and branch.source not in drafts.sources:
             continue
         if above and (branch.parent is None or branch.parent.entity != above):
             continue
         capabilities = planner.connectors[branch.source].capabilities
-        for unfolded in unfold(tree, branch, catalog, tuple(columns), joins=capabilities.joins):
+        slots = unfold(
+            tree,
+            branch,
+            catalog,
+            tuple(columns),
+            joins=capabilities.joins,
+            sealing=planner.sealing,
+        )
+        for unfolded in slots:
             for bound, keys in _ways(unfolded, section.lookup, capabilities, drafts):
                 pushed = push(unfolded, bound, capabilities, drafts.fragments, keyset=keys)
                 compiled = arrive(unfolded, pushed, section.name)
@@ -221,19 +285,26 @@ def _ways(
             yield bound, _keys_above(above, pushed, bound, lookup, drafts)
     elif lookup:
         for bound in bounds(unfolded):
-            yield bound, _keys_of_persons(bound, lookup, unfolded.source.name, drafts)
+            yield bound, _keys_of_persons(bound, lookup, unfolded, drafts)
     else:
         yield None, None
 
 
-def _keys_of_persons(bound: Bound, lookup: str, source: str, drafts: _Drafts) -> KeySet:
+def _keys_of_persons(bound: Bound, lookup: str, unfolded: Unfolded, drafts: _Drafts) -> KeySet:
+    source, sealing = unfolded.source.name, unfolded.sealing
+    opened = None
+    if bound.is_sealed and sealing is not None:
+        opened = Opening(sealing, key_space(source, bound.branch))
     keyset = KeySet(
-        name=_name(lookup, source, bound.branch, bound.type.kind.value, bound.prefix),
+        name=_name(
+            lookup, source, bound.branch, *(t.kind.value for t in bound.types), *bound.prefixes
+        ),
         source=source,
         branch=bound.branch,
-        type=bound.type,
-        prefix=bound.prefix,
+        types=bound.types,
+        prefixes=bound.prefixes,
         lookup=lookup,
+        opened=opened,
     )
     return _known(keyset, drafts)
 
@@ -245,11 +316,11 @@ def _keys_above(
     draft = pushed.draft
     at = draft.column(above.branch.key[0], above.branch.key_types[0])
     keyset = KeySet(
-        name=_name(draft.id, str(at), bound.type.kind.value, bound.prefix),
+        name=_name(draft.id, str(at), bound.types[0].kind.value, bound.prefixes[0]),
         source=draft.source,
         branch=bound.branch,
-        type=bound.type,
-        prefix=bound.prefix,
+        types=bound.types,
+        prefixes=bound.prefixes,
         lookup=lookup,
         fragment=draft.id,
         column=at,

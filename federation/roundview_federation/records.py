@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from roundview_catalog import normalizers
 from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Canonical, Catalog, Entity
 from roundview_federation.connectors.port import Connector
-from roundview_federation.execute.rounds import Customers, gather
+from roundview_federation.execute.rounds import Customers, Gathered, gather
 from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
 from roundview_federation.planner import Planner, selecting
 from roundview_federation.request import Decision
@@ -20,7 +21,10 @@ from roundview_federation.rewrite.source_keys import split_key
 from roundview_identity.records import Record
 
 PERSONS = "persons"
-_NOTHING: Decision = Decision("own", "", {}, {}, {}, frozenset(), {})
+NOTHING: Decision = Decision("own", "", {}, {}, {}, frozenset(), {})
+"""Under which we read for ourselves: the planner lifts it for hidden sections."""
+
+_KEY_AND_SLOT = itemgetter(ROW_HEAD.index("source_key"), ROW_HEAD.index("slot"))
 
 
 @dataclass(slots=True)
@@ -29,59 +33,103 @@ class _Person:
     matches: dict[str, str] = field(default_factory=dict)
 
 
+class Forming:
+    """Makes identity records of some people of a source from the rows that arrive of them."""
+
+    def __init__(self, source: str, canonical: Canonical) -> None:
+        self._source = source
+        self._canonical = canonical
+        self._persons: dict[Any, _Person] = {}
+
+    @property
+    def owners(self) -> Sequence[Any]:
+        """Returns whose rows came, in their order."""
+        return list(self._persons)
+
+    def add(self, section: Section, groups: Mapping[Any, Sequence[tuple[Any, ...]]]) -> None:
+        """Takes the rows of a section by owner; those of nobody (None) are left out.
+
+        They count in the order of their keys, since no source promises one of its own.
+        """
+        entity = self._canonical.entities[section.entity]
+        for owner, rows in groups.items():
+            if owner is None:
+                continue
+            person = self._persons.setdefault(owner, _Person())
+            for row in sorted(rows, key=_KEY_AND_SLOT) if len(rows) > 1 else rows:
+                _add(person, entity, section.columns, row[len(ROW_HEAD) :], self._canonical)
+
+    def records(self, keys: Sequence[str] | None = None) -> list[Record]:
+        """Returns a record per owner, who is a source key or the position of one in `keys`."""
+        return [
+            _record(self._source, owner if keys is None else keys[owner], person)
+            for owner, person in self._persons.items()
+        ]
+
+
 async def read_records(
     source: str,
-    keys: Sequence[str] | None,
+    keys: Sequence[str],
     deadline: Deadline,
     *,
     planner: Planner,
     connectors: Mapping[str, Connector],
     clock: Callable[[], datetime],
 ) -> list[Record]:
-    """Returns the normalised identity records of some persons of a source, or of all.
+    """Returns the normalised identity records of some persons of a source.
 
-    `keys` are source keys of individuals; None scans. Raises the SourceError of the first
-    fragment that failed, and RV405 if a cap left rows out: half a record would unlink what the
-    other half proves.
+    `keys` are source keys of individuals. Raises the SourceError of the first fragment that
+    failed, and RV405 if a cap left rows out: half a record would unlink what the other half
+    proves.
     """
-    catalog = planner.catalog
-    lookup = "" if keys is None else PERSONS
-    sections = tuple(
-        Section(f"own#{entity.name}", entity.name, selecting(entity.name, columns), lookup)
-        for entity, columns in _identity_columns(catalog.canonical)
-    )
-    mode = "scan" if keys is None else "keys"
-    question = Question(f"records:{source}:{mode}", (Lookup(PERSONS),), ())
+    sections = identity_sections(planner.catalog.canonical, PERSONS)
+    question = Question(f"records:{source}:keys", (Lookup(PERSONS),), ())
     plan = await planner.prepare(
-        question, _NOTHING, hidden=lambda: sections, sources=frozenset({source})
+        question, NOTHING, hidden=lambda: sections, sources=frozenset({source})
     )
-    customers = {PERSONS: _persons(source, keys or ())}
+    customers = {PERSONS: persons_of(source, keys)}
     gathered = await gather(
-        plan, customers, {}, deadline, catalog=catalog, connectors=connectors, clock=clock
+        plan, customers, {}, deadline,
+        catalog=planner.catalog, connectors=connectors, clock=clock,
+    )  # fmt: skip
+    raise_failure(gathered)
+    if gathered.truncated:
+        raise too_many(source)
+    forming = Forming(source, planner.catalog.canonical)
+    for section in sections:
+        forming.add(section, gathered.rows[section.name])
+    return forming.records(keys)
+
+
+def identity_sections(canonical: Canonical, lookup: str) -> tuple[Section, ...]:
+    """Returns what identity reads: the key columns of every entity that belongs to a person."""
+    return tuple(
+        Section(f"own#{entity.name}", entity.name, selecting(entity.name, columns), lookup)
+        for entity, columns in _identity_columns(canonical)
     )
+
+
+def persons_of(source: str, keys: Sequence[str]) -> Customers:
+    """Returns people as the executor binds customers: the owner of a row is a position in keys."""
+    entries = [(*split_key(key), at) for at, key in enumerate(keys)]
+    return Customers(list(keys), ["linked"] * len(keys), {source: entries})
+
+
+def raise_failure(gathered: Gathered) -> None:
+    """Raises the first failure of a source, if there is one."""
     for failures in gathered.failures.values():
         raise next(iter(failures.values()))
-    if gathered.truncated:
-        raise SourceError(
-            source,
-            f"{source} has more people than its limits allow to read",
-            code="RV405",
-            hint="raise limits.scan_rows or limits.bytes",
-            retryable=False,
-        )
-    persons: dict[Any, _Person] = {}
-    for section in sections:
-        entity = catalog.canonical.entities[section.entity]
-        for owner, rows in gathered.rows[section.name].items():
-            if owner is None:
-                continue
-            person = persons.setdefault(owner, _Person())
-            for row in rows:
-                _add(person, entity, section.columns, row[len(ROW_HEAD) :], catalog.canonical)
-    return [
-        _record(source, owner if keys is None else keys[owner], person)
-        for owner, person in persons.items()
-    ]
+
+
+def too_many(source: str) -> SourceError:
+    """Returns the error for a source of which a cap left rows out."""
+    return SourceError(
+        source,
+        f"{source} has more of its people than its limits allow to read",
+        code="RV405",
+        hint="raise limits.rows, limits.scan_rows or limits.bytes",
+        retryable=False,
+    )
 
 
 def fingerprint_columns(canonical: Canonical) -> tuple[str, ...]:
@@ -100,6 +148,15 @@ def fingerprint_record(
     return _record(source, source_key, person)
 
 
+def sources_with_persons(catalog: Catalog) -> tuple[str, ...]:
+    """Returns the sources that map people."""
+    return tuple(
+        source.name
+        for source in catalog.sources.values()
+        if any(branch.entity == "individual" for branch in source.branches)
+    )
+
+
 def _identity_columns(canonical: Canonical) -> Iterable[tuple[Entity, tuple[str, ...]]]:
     for entity in canonical.entities.values():
         if not entity.has_person:
@@ -113,11 +170,6 @@ def _identity_columns(canonical: Canonical) -> Iterable[tuple[Entity, tuple[str,
                 columns[f.name] = None
         if columns:
             yield entity, tuple(columns)
-
-
-def _persons(source: str, keys: Sequence[str]) -> Customers:
-    entries = [(*split_key(key), at) for at, key in enumerate(keys)]
-    return Customers(list(keys), ["linked"] * len(keys), {source: entries})
 
 
 def _add(
@@ -160,13 +212,4 @@ def _record(source: str, source_key: str, person: _Person) -> Record:
         birth_date=person.matches.get("birth_date", ""),
         postal_code=person.matches.get("postal_code", ""),
         street=person.matches.get("street", ""),
-    )
-
-
-def sources_with_persons(catalog: Catalog) -> tuple[str, ...]:
-    """Returns the sources that map people."""
-    return tuple(
-        source.name
-        for source in catalog.sources.values()
-        if any(branch.entity == "individual" for branch in source.branches)
     )

@@ -15,6 +15,7 @@ from roundview_federation.connectors.port import Connector
 from roundview_federation.lookup import Finder
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision, Principal
+from roundview_federation.rewrite.sealing import KeySealing
 from roundview_identity.store import Xref
 
 _PROOF_SECONDS = 5.0
@@ -40,6 +41,7 @@ class Snapshot:
         catalog: Catalog,
         xref: Xref,
         *,
+        sealing: KeySealing,
         env: Mapping[str, str],
         clock: Callable[[], datetime],
         previous: Snapshot | None = None,
@@ -53,7 +55,7 @@ class Snapshot:
                 self.connectors[name] = kept
             else:
                 self.connectors[name] = open_connector(source, env=env)
-        self.planner = Planner(catalog, self.connectors)
+        self.planner = Planner(catalog, self.connectors, sealing)
         self.finder = Finder(self.planner, self.connectors, xref, clock)
         self._decisions: dict[tuple[str, ...], Decision] = {}
 

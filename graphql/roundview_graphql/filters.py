@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from roundview_catalog.errors import RequestError
-from roundview_federation.plan import in_keys
+from roundview_federation.key_sets import in_keys
 from roundview_graphql.vocabulary import EntityWords
 
 Structure = tuple[Any, ...]

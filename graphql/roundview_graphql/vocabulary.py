@@ -215,6 +215,7 @@ _COMMON_COMMENTS: Mapping[str, str] = {
     "source_instance": "Instance part of the source's name, empty if there is one.",
     "source_key": "Key of the record in its source.",
     "slot": "Which of several values of one record this is.",
+    "organization_key": "Key of the organization in the same source that the record is about.",
     "source_created_at": "When the source says it made the record.",
     "source_updated_at": "When the source says it last changed the record.",
     "as_of": "Age of the data: the fetch for live sources, the file's time for files.",

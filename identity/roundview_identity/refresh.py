@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from roundview_identity import staging
@@ -45,6 +46,7 @@ def refresh(
     rules: Rules,
     *,
     sources: Iterable[str],
+    unread: Collection[str] = (),
     actor: str = "refresh",
     progress: Progress | None = None,
 ) -> Summary:
@@ -54,7 +56,8 @@ def refresh(
     are deleted, those of other sources stay and take part in linking. Every customer id
     survives where most of its records stay together; an id that ends is an alias for ever.
     Readers see the store as it was, then all of the change at once. The order of `records` and
-    what was interrupted before make no difference.
+    what was interrupted before make no difference. `unread` is looked at when the last record
+    has come: sources that could not be read to their end, which keep what they had.
 
     Raises ValueError for a record of a source that is not among `sources`, IdentityError RV602
     (retryable) if another refresh is running.
@@ -69,15 +72,21 @@ def refresh(
     known = staging.marks(connection, names)
     staging.prepare(connection)
     try:
-        read = unchanged = 0
+        read: Counter[str] = Counter()
+        unchanged: Counter[str] = Counter()
         for same, changed in staging.hashed(records, rules, xref.hasher, known):
-            for source in {one.source for one in same} | {one.source for one in changed}:
+            known_now = Counter(one.source for one in same)
+            unchanged += known_now
+            read += known_now + Counter(one.source for one in changed)
+            for source in read:
                 if source not in replaced:
                     raise ValueError(f"{source} is not among the sources to refresh")
             staging.stage(connection, same, changed, replaced, kinds)
-            read, unchanged = read + len(same) + len(changed), unchanged + len(same)
-            report("hashing", read, None)
+            report("hashing", read.total(), None)
         known.clear()
+        for source in unread:
+            staging.forget(connection, replaced.pop(source))
+            del read[source], unchanged[source]
         with xref.writing() as connection:
             staging.absorb(connection, list(replaced.values()), now=xref.clock_ms())
             relinked = relink_all(connection, Policy.read(xref, connection, rules), report)
@@ -86,8 +95,8 @@ def refresh(
             staging.finish(connection)
             states = [state for _, _, state in relinked.states]
             summary = Summary(
-                records=read,
-                unchanged=unchanged,
+                records=read.total(),
+                unchanged=unchanged.total(),
                 customers=len(assignment.owner),
                 new=len(assignment.born),
                 merged=len(assignment.merged),
@@ -97,7 +106,7 @@ def refresh(
                 blocked=states.count(BLOCKED),
             )
             _note_run(xref, connection, summary, rules, started)
-            xref.note(connection, actor, "refresh", {"sources": names, **asdict(summary)})
+            xref.note(connection, actor, "refresh", {"sources": list(replaced), **asdict(summary)})
             report("publishing", 1, 1)
     finally:
         staging.drop(connection)

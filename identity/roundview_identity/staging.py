@@ -87,6 +87,12 @@ def stage(
     connection.execute("COMMIT")
 
 
+def forget(connection: sqlite3.Connection, source_no: int) -> None:
+    """Takes out what was staged of a source."""
+    connection.execute("DELETE FROM staged_record WHERE source_no = ?", (source_no,))
+    connection.execute("DELETE FROM staged_identifier WHERE source_no = ?", (source_no,))
+
+
 def absorb(connection: sqlite3.Connection, replaced: Sequence[int], *, now: int) -> None:
     """Moves what is staged into the store, inside the open transaction.
 
@@ -111,7 +117,13 @@ def absorb(connection: sqlite3.Connection, replaced: Sequence[int], *, now: int)
 
 def finish(connection: sqlite3.Connection) -> None:
     """Makes the index again that a first filling left out, inside the open transaction."""
+    if connection.execute(_HAS_CUSTOMER_INDEX).fetchone() is not None:
+        return
+    # SQLite maps no more than 2 GB of a file into memory. Looking somebody up reads this index and
+    # never the other, so that the other one is to lie at the end.
+    connection.execute("DROP INDEX identifier_record")
     connection.execute(_CUSTOMER_INDEX)
+    connection.execute(_IDENTIFIER_INDEX)
 
 
 def replace(
@@ -204,7 +216,8 @@ ON CONFLICT (source_no, source_key) DO UPDATE SET mark = excluded.mark,
 _NUMBER = "SELECT record_no FROM record WHERE source_no = ? AND source_key = ?"
 _HASHES = "SELECT id_hash FROM identifier WHERE record_no = ?"
 _IDENTIFIER_INDEX = "CREATE INDEX identifier_record ON identifier (record_no)"
+_HAS_CUSTOMER_INDEX = "SELECT 1 FROM sqlite_schema WHERE name = 'record_customer'"
 _CUSTOMER_INDEX = """
-CREATE INDEX IF NOT EXISTS record_customer ON record (customer_id, source_no, source_key)
+CREATE INDEX record_customer ON record (customer_id, source_no, source_key)
 WHERE deleted_at IS NULL
 """

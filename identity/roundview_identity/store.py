@@ -133,12 +133,12 @@ class Xref:
             rows = self.connection.execute(_MEMBERS, (self._today(blob),)).fetchall()
         try:
             names = self._sources
-            return tuple((names[number], key) for number, key in rows)
+            return tuple([(names[number], key) for number, key in rows])
         except KeyError:
             names = self._sources = dict(
                 self.connection.execute("SELECT source_no, name FROM source").fetchall()
             )
-            return tuple((names[number], key) for number, key in rows)
+            return tuple([(names[number], key) for number, key in rows])
 
     def owner(self, source: str, source_key: str) -> str | None:
         """Returns the customer of a record, None for one that is not known."""

@@ -10,7 +10,8 @@ import typer
 DEMO_EXAMPLES = """\b
 Examples:
   roundview demo
-  roundview demo --people 20000 --dir big-demo --port 9000"""
+  roundview demo --people 20000 --dir big-demo --port 9000
+  roundview demo --servers"""
 SERVE_EXAMPLES = """\b
 Examples:
   roundview serve my-catalog
@@ -18,16 +19,21 @@ Examples:
 
 
 def demo(
-    people: Annotated[int, typer.Option(min=10, help="How many people to invent.")] = 2000,
+    people: Annotated[
+        int, typer.Option(min=10, max=1_000_000, help="How many people to invent.")
+    ] = 2000,
     directory: Annotated[
         Path, typer.Option("--dir", help="Where the invented systems are kept.")
     ] = Path(".demo"),
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    servers: Annotated[
+        bool, typer.Option("--servers", help="CRM, email and tills on PostgreSQL and MariaDB.")
+    ] = False,
 ) -> None:
     """Make four invented systems and serve a live view over them."""
     from roundview.demonstration import demonstrate
 
-    demonstrate(directory, people, port)
+    demonstrate(directory, people, port, on_servers=servers)
 
 
 def serve(

@@ -27,7 +27,7 @@ from roundview.demo.personas import (
     personas,
 )
 from roundview.demo.records import Contact, History
-from roundview.demo.truth import TruthWriter
+from roundview.demo.truth import TruthWriter, read_personas
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -37,6 +37,7 @@ _WELCOME = """
 
 _MARK = "estate.json"
 _CATALOG = "catalog"
+_CATALOG_ON_SERVERS = "catalog_servers"
 _STEP = 500
 
 
@@ -65,17 +66,31 @@ class Estate:
 
     @cached_property
     def truth(self) -> dict[str, Any]:
-        """Returns who is who: `records` (SOURCE/SOURCE_KEY -> person) and `personas`."""
+        """Returns who is who: `records` (SOURCE/SOURCE_KEY -> person) and `personas`.
+
+        Everybody is in memory then: `personas` alone is enough to know somebody.
+        """
         truth: dict[str, Any] = orjson.loads((self.directory / "truth.json").read_bytes())
         return truth
 
+    @cached_property
+    def personas(self) -> dict[str, Any]:
+        """Returns name -> identifiers and records of those who are known by name."""
+        return read_personas(self.directory / "truth.json")
+
 
 def make(
-    directory: Path, people: int = 2000, seed: int = 1, progress: Progress | None = None
+    directory: Path,
+    people: int = 2000,
+    seed: int = 1,
+    progress: Progress | None = None,
+    *,
+    on_servers: bool = False,
 ) -> Estate:
     """Makes an estate, or takes the one that is there if it has the same parameters.
 
-    A half-made estate is made again. The copy of the catalog keeps what users changed.
+    A half-made estate is made again. The copy of the catalog keeps what users changed; with
+    `on_servers` it is the one whose CRM, mail tool and tills are databases (server_estate).
     `progress` is called with what is made, how many are done, and of how many.
     """
     known = personas()
@@ -90,7 +105,7 @@ def make(
         mark.unlink(missing_ok=True)
         _clear(directory)
         _write(directory, people, seed, progress)
-    hashes = _copy_catalog(directory / _CATALOG, shipped)
+    hashes = _copy_catalog(directory / _CATALOG, shipped, on_servers=on_servers)
     _make_secret(directory / "secret")
     partial = mark.with_suffix(".part")
     partial.write_bytes(orjson.dumps({**wanted, "catalog": hashes}, option=orjson.OPT_INDENT_2))
@@ -167,10 +182,17 @@ def _clear(directory: Path) -> None:
         shutil.rmtree(directory / folder, ignore_errors=True)
 
 
-def _copy_catalog(target: Path, shipped: Mapping[str, str]) -> dict[str, str]:
+def _copy_catalog(target: Path, shipped: Mapping[str, str], *, on_servers: bool) -> dict[str, str]:
     """Copies what is new or was never edited; what users edited or removed stays so."""
     hashes = {}
-    for name, content in _shipped_catalog():
+    files = dict(_shipped_catalog(_CATALOG))
+    if on_servers:
+        files.update(_shipped_catalog(_CATALOG_ON_SERVERS))
+    for name in shipped.keys() - files.keys():
+        file = target / name
+        if file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() == shipped[name]:
+            file.unlink()
+    for name, content in files.items():
         hashes[name] = hashlib.sha256(content).hexdigest()
         file = target / name
         before = shipped.get(name)
@@ -183,8 +205,8 @@ def _copy_catalog(target: Path, shipped: Mapping[str, str]) -> dict[str, str]:
     return hashes
 
 
-def _shipped_catalog() -> Iterator[tuple[str, bytes]]:
-    root = resources.files("roundview.demo") / "catalog"
+def _shipped_catalog(name: str) -> Iterator[tuple[str, bytes]]:
+    root = resources.files("roundview.demo") / name
     for folder in ("", "sources"):
         entries = root / folder if folder else root
         for entry in sorted(entries.iterdir(), key=lambda e: e.name):

@@ -12,7 +12,6 @@ from typing import IO, Any
 
 import duckdb
 import orjson
-from sqlglot import exp
 
 from roundview.demo import texts
 from roundview.demo.people import ESTATE_DATE, random_for
@@ -70,6 +69,7 @@ _BUCKET_KEYS: Mapping[str, str] = MappingProxyType(
         "bounces": "subscriber_id",
     }
 )
+_OF_NOBODY = ("campaign_views", "link_clicks")
 
 
 class MailWriter:
@@ -79,8 +79,11 @@ class MailWriter:
         self._folder = directory / FOLDER
         self._drafts = directory / DRAFTS
         self._drafts.mkdir()
-        self._out: dict[str, IO[bytes]] = {
-            table: (self._drafts / f"{table}.jsonl").open("wb") for table in _COLUMNS
+        # One draft for each finished file, so that only one of them is sorted at a time.
+        self._out: dict[tuple[str, str], IO[bytes]] = {
+            (table, part): (self._drafts / f"{table}.{part}.jsonl").open("wb")
+            for table in _COLUMNS
+            for part in _parts(table)
         }
         self._last: Counter[str] = Counter()
         for number, (name, kind, optin) in enumerate(texts.LISTS, 1):
@@ -121,8 +124,8 @@ class MailWriter:
         connection = duckdb.connect(config={"threads": 1})
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            for table in _COLUMNS:
-                self._publish(connection, table)
+            for table, part in self._out:
+                self._publish(connection, table, part)
         finally:
             connection.close()
         shutil.rmtree(self._drafts)
@@ -140,37 +143,39 @@ class MailWriter:
 
     def _add(self, table: str, *values: Any) -> None:
         row = {name: _plain(value) for name, value in zip(_COLUMNS[table], values, strict=True)}
-        self._out[table].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        part = _part(row[_BUCKET_KEYS[table]]) if table in _BUCKET_KEYS else ""
+        self._out[table, part].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
     def _next(self, table: str) -> int:
         self._last[table] += 1
         return self._last[table]
 
-    def _publish(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
-        self._folder.mkdir(exist_ok=True)
-        draft = str(self._drafts / f"{table}.jsonl")
+    def _publish(self, connection: duckdb.DuckDBPyConnection, table: str, part: str) -> None:
+        draft = self._drafts / f"{table}.{part}.jsonl"
         relation = connection.read_json(
-            draft, format="newline_delimited", columns=dict(_COLUMNS[table])
+            str(draft), format="newline_delimited", columns=dict(_COLUMNS[table])
         )
-        bucket = _BUCKET_KEYS.get(table)
-        if bucket is None:
+        if not part:
+            self._folder.mkdir(exist_ok=True)
             relation.order("id").write_parquet(str(self._folder / f"{table}.parquet"))
-            return
-        relation.create(table)
-        rows = connection.table(table)
-        key = exp.column(bucket)
-        order = ", ".join((bucket, "list_id" if table == "subscriber_lists" else "id"))
-        parts: list[tuple[str, exp.Expr]] = [
-            (f"bucket={number:03}", exp.EQ(this=key % BUCKETS, expression=exp.convert(number)))
-            for number in range(BUCKETS)
-        ]
-        if table in ("campaign_views", "link_clicks"):
-            parts.append((f"bucket={NOBODY}", exp.Is(this=key, expression=exp.Null())))
-        for name, condition in parts:
-            folder = self._folder / table / name
+        else:
+            folder = self._folder / table / f"bucket={part}"
             folder.mkdir(parents=True)
-            chosen = rows.filter(condition.sql(dialect="duckdb")).order(order)
-            chosen.write_parquet(str(folder / "part.parquet"))
+            order = f"{_BUCKET_KEYS[table]}, {'list_id' if table == 'subscriber_lists' else 'id'}"
+            relation.order(order).write_parquet(str(folder / "part.parquet"))
+        draft.unlink()
+
+
+def _parts(table: str) -> list[str]:
+    """Returns the buckets of a table; one without has a single unnamed part."""
+    if table not in _BUCKET_KEYS:
+        return [""]
+    of_nobody = [NOBODY] if table in _OF_NOBODY else []
+    return [_part(number) for number in range(BUCKETS)] + of_nobody
+
+
+def _part(key: int | None) -> str:
+    return NOBODY if key is None else f"{key % BUCKETS:03}"
 
 
 def _uuid(kind: int, number: int) -> str:

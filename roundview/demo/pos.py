@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from roundview.demo import texts
+from roundview.demo.personas import WALK_IN_NUMBER
 from roundview.demo.records import Line, Sale, Shopper
 from roundview.demo.writer import TableWriter
 
@@ -82,6 +83,8 @@ class PosWriter:
     def __init__(self, directory: Path) -> None:
         self._out = TableWriter(directory / FILE, DDL)
         self._receipt = FIRST_NUMBER
+        # Numbers that somebody is known by; running ones leave them out.
+        self._given = {WALK_IN_NUMBER}
         for first, last in texts.EMPLOYEES:
             number = self._person(first, last, None, "", f"{first.lower()}@roastery.example")
             self._out.add("ospos_employees", number, first.lower(), 0)
@@ -139,6 +142,8 @@ class PosWriter:
     def _sale(self, sale: Sale, customer: int | None) -> str:
         number = self._out.next_id("ospos_sales")
         receipt = sale.number or self._number(sale)
+        if sale.number:
+            self._given.add(receipt)
         quote = f"Q-{number}" if sale.kind == 3 else None
         self._out.add(
             "ospos_sales", number, sale.at, customer, 1 + number % len(texts.EMPLOYEES),
@@ -157,9 +162,12 @@ class PosWriter:
     def _number(self, sale: Sale) -> str:
         if sale.kind == 3 or sale.status == 1:
             return ""
-        self._receipt += 1
         prefix = "INV" if sale.kind == 1 else "R"
-        return f"{prefix}-{self._receipt}"
+        while True:
+            self._receipt += 1
+            number = f"{prefix}-{self._receipt}"
+            if number not in self._given:
+                return number
 
     def _line(self, sale: int, at: int, line: Line, location: int) -> Decimal:
         item = line.item + 1

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from roundview.demo.personas import Persona
+
+_PERSONAS = b'\n},"personas":'
+
+
+def read_personas(path: Path) -> dict[str, Any]:
+    """Returns those known by name, without reading the records of everybody else."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+        at = text.rfind(_PERSONAS) + len(_PERSONAS)
+        found: dict[str, Any] = orjson.loads(text[at:].rstrip()[:-1])
+    return found
 
 
 class TruthWriter:
@@ -24,7 +35,7 @@ class TruthWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._out.write(b'\n},"personas":')
+        self._out.write(_PERSONAS)
         self._out.write(orjson.dumps(self._personas, option=orjson.OPT_INDENT_2))
         self._out.write(b"}\n")
         self._out.close()

@@ -11,6 +11,7 @@ import pytest
 
 from roundview_catalog import loader, schema_file
 from roundview_catalog.report import PROBLEM_CODES
+from roundview_catalog.templates import shipped_names
 from roundview_federation.connectors import open_connector
 
 PAGE = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
@@ -82,7 +83,8 @@ async def test_every_construct_is_a_mapping_of_the_shop(
         (tmp_path / name).write_bytes((root / name).read_bytes())
     facts = next(text for kind, text in BLOCKS if kind == "yaml" and text.startswith("facts:"))
     indented = "".join(f"  {line}\n" for line in mapping.splitlines())
-    text = f"{SHOP}{facts}entities:\n{indented}"
+    views = next(text for kind, text in BLOCKS if kind == "yaml views")
+    text = f"{SHOP}{facts}{views}entities:\n{indented}"
     (tmp_path / "sources/shop.yaml").write_text(text, encoding="utf-8")
     assert loader.check(tmp_path) == ()
     assert loader.load(tmp_path).sources["shop"].branches
@@ -97,10 +99,15 @@ async def test_the_other_files_load_together(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     schema = (root / "sources/shop.schema.yaml").read_bytes()
-    (tmp_path / "sources/shop.schema.yaml").write_bytes(schema)
+    for name in ("shop", "till.zurich"):
+        (tmp_path / f"sources/{name}.schema.yaml").write_bytes(schema)
     assert loader.check(tmp_path) == ()
     catalog = loader.load(tmp_path)
-    assert set(catalog.sources) == {"shop", "desk", "mail"}
+    assert set(catalog.sources) == {"shop", "desk", "mail", "till.zurich"}
+    zurich = catalog.sources["till.zurich"]
+    assert {branch.entity for branch in zurich.branches} == {
+        "individual", "contact_point_email", "sales_order",
+    }  # fmt: skip
     assert "vip_level" in catalog.canonical.entities["individual"].fields
 
 
@@ -112,6 +119,25 @@ def test_every_key_of_a_source_is_shown_right(tmp_path: Path) -> None:
     for text in headers:
         (tmp_path / "sources/shop.yaml").write_text(text, encoding="utf-8")
         assert [problem.code for problem in loader.check(tmp_path)] == ["RV220"]
+
+
+@pytest.mark.parametrize("auth", [text for kind, text in BLOCKS if kind == "yaml auth"])
+def test_every_way_to_prove_who_we_are_is_shown_right(auth: str, tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "roundview.yaml").write_text("roundview: 1\n", encoding="utf-8")
+    indented = "".join(f"    {line}\n" for line in auth.splitlines())
+    (tmp_path / "sources/desk.yaml").write_text(
+        "source: desk\nconnector: rest\nconnection:\n  base_url: https://desk.example\n"
+        f"  auth:\n{indented}tables: {{users: {{get: /users, columns: {{id: bigint}}}}}}\n",
+        encoding="utf-8",
+    )
+    env = dict.fromkeys(re.findall(r"\$\{env:(\w+)\}", auth), "x")
+    source = loader.load(tmp_path, env=env).sources["desk"]
+    assert open_connector(source, env=env).source == "desk"
+
+
+def test_every_shipped_template_is_listed() -> None:
+    assert sorted(re.findall(r"^\| `(vendor/\w+)` \|", PAGE, re.MULTILINE)) == shipped_names()
 
 
 def test_every_code_is_explained() -> None:

@@ -16,6 +16,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ from ruamel.yaml import YAML
 from sqlglot import exp
 
 from roundview_catalog import loader, mapping, schema_file
+from roundview_catalog.mapped import PersonKey
 from roundview_catalog.model import Branch, Catalog
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors import open_connector
@@ -201,10 +203,13 @@ async def test_persons_are_asked_by_key(anywhere: tuple[Case, Catalog]) -> None:
 
 
 async def asked(
-    catalog: Catalog, sections: Sequence[Section], customers: Customers
+    catalog: Catalog,
+    sections: Sequence[Section],
+    customers: Customers,
+    env: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, dict[Any, list[Row]]]:
     """Returns section -> owner -> rows, through the planner and the connector."""
-    connector = open_connector(catalog.sources["shop"], env={})
+    connector = open_connector(catalog.sources["shop"], env=env)
     connectors = {"shop": connector}
     try:
         planner = Planner(catalog, connectors)
@@ -226,10 +231,10 @@ async def asked(
 
 
 def selects(catalog: Catalog) -> Iterator[tuple[Branch, str, Any]]:
-    branches = catalog.sources["shop"].branches
-    for branch in branches:
+    source = catalog.sources["shop"]
+    for branch in source.branches:
         for slot in branch.slots:
-            yield branch, slot, mapping.select(branch, slot, branches)
+            yield branch, slot, mapping.select(branch, slot, source.branches, source.tables)
 
 
 def in_duckdb(text: str, catalog: Catalog) -> str:
@@ -255,10 +260,12 @@ def meant(
     """Reads rows of a SELECT as the language says: keys, persons, blanks, rounding, zones."""
     source = catalog.sources[branch.source]
     entity = catalog.canonical.entities[branch.entity]
-    above = branch
-    while not above.person and above.parent is not None:
-        wanted = (above.parent.entity, above.parent.branch)
-        above = next(b for b in source.branches if (b.entity, b.name) == wanted)
+    lines = [branch]
+    while lines[-1].parent is not None:
+        wanted = (lines[-1].parent.entity, lines[-1].parent.branch)
+        lines.append(next(b for b in source.branches if (b.entity, b.name) == wanted))
+    persons = next((b.person for b in lines if b.person), ())
+    companies = next((b.organization for b in lines if b.organization), ())
     for row in rows:
         values = {
             name: converted(
@@ -271,13 +278,17 @@ def meant(
         is_told = any(all(values.get(n) is not None for n in names) for names in entity.bearing)
         if entity.bearing and not is_told:
             continue
-        person = None
-        for at, alternative in enumerate(above.person, 1):
-            if person is None and row[f"p{at}"] is not None:
-                person = keyed(alternative.branch, [row[f"p{at}"]])
-        if branch.parent is not None and row["parent_key"] is not None:
-            name = entity.parents[branch.parent.entity]
-            values[name] = keyed(branch.parent.branch, [row["parent_key"]])
+        person = first_key("p", persons, row)
+        values["organization_key"] = first_key("o", companies, row)
+        if branch.parent is not None:
+            count = len(branch.parent.keys)
+            names = [f"parent_key_{at + 1}" for at in range(count)] if count > 1 else ["parent_key"]
+            above = [row[name] for name in names]
+            if None not in above:
+                field = entity.parents[branch.parent.entity]
+                values[field] = keyed(branch.parent.branch, above)
+        positions = [str(row[f"at{at}"]) for at in range(1, len(branch.lists) + 1)]
+        where = "/".join([slot, *positions] if slot else positions)
         parts = [row[f"k{at}"] for at in range(1, len(branch.key) + 1)]
         for name, default in (
             ("currency", source.defaults.currency),
@@ -288,7 +299,17 @@ def meant(
             if values.get(name) is None:
                 values[name] = default or None
         told = (shown(values.get(name)) for name in columns)
-        yield (keyed(branch.name, parts), slot, person, *told)
+        yield (keyed(branch.name, parts), where, person, *told)
+
+
+def first_key(letter: str, owners: Sequence[PersonKey], row: Mapping[str, Any]) -> str | None:
+    """Returns the key of the first alternative of which no part is NULL."""
+    for at, owner in enumerate(owners, 1):
+        names = [f"{letter}{at}_{part + 1}" for part in range(len(owner.keys))]
+        parts = [row[name] for name in (names if len(names) > 1 else [f"{letter}{at}"])]
+        if all(part is not None for part in parts):
+            return keyed(owner.branch, parts)
+    return None
 
 
 def keyed(branch: str, parts: Sequence[Any]) -> str:

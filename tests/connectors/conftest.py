@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.connectors import mariadb_server, postgres_server, rest_app, world
+from tests.connectors.json_api import Answerer, Api, Apis, Opener, serving_apis
 from tests.connectors.mariadb_server import MariadbServer
 from tests.connectors.opening import TECHNOLOGIES, Places, opened
 from tests.connectors.postgres_server import PostgresServer
@@ -54,6 +55,19 @@ async def connector(request: pytest.FixtureRequest, places: Places) -> Any:
     connector = opened(places.source(request.param))
     yield connector
     await connector.close()
+
+
+@pytest.fixture(scope="module")
+def apis() -> Iterator[Apis]:
+    """Serves all APIs of a module's tests at one port."""
+    with serving_apis() as running:
+        yield running
+
+
+@pytest.fixture
+def api(apis: Apis) -> Callable[[Answerer], tuple[Api, Opener]]:
+    """Returns `api(answer)`: a running API and what opens a connector to it."""
+    return apis.run
 
 
 @pytest.fixture

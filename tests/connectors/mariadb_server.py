@@ -1,7 +1,6 @@
 """Decides how tests get a real MariaDB: one server per run, a database per user of it.
 
-The server's binaries come from the system's packages. It listens on a free loopback port,
-holds its data in a temporary folder and never runs as root.
+It is started as the demo's own is, in a temporary folder, and shown to all workers of a run.
 """
 
 from __future__ import annotations
@@ -9,13 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,27 +24,15 @@ from tests.connectors import world
 from tests.connectors.server_certificate import write_certificate
 from tests.connectors.shared_process import shared
 
+from roundview.demo import servers
+from roundview.demo.servers import MARIADB
+
 ADMIN = "boss"
 READER = "reader"
 PASSWORD = "pa:ss/wo%rd ñ"
-MISSING = "MariaDB is not installed (Debian: mariadb-server)"
+MISSING = MARIADB.missing
 # Workers of one run share the server, so each has a world of its own.
 WORLD = f"world_{os.environ.get('PYTEST_XDIST_WORKER', 'master')}"
-_SETTINGS = (
-    "--no-defaults",
-    "--bind-address=127.0.0.1",
-    "--skip-log-bin",
-    "--skip-name-resolve",
-    "--innodb-flush-log-at-trx-commit=0",
-    "--innodb-buffer-pool-size=32M",
-    "--innodb-log-file-size=8M",
-    "--max-connections=120",
-    "--max-allowed-packet=128M",
-    "--character-set-server=utf8mb4",
-    "--collation-server=utf8mb4_general_ci",
-    "--require-secure-transport=OFF",
-)
-_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,64 +112,38 @@ def serving(base: Path) -> Iterator[MariadbServer]:
         yield server
 
 
-def binaries() -> dict[str, Path] | None:
+def binaries() -> Mapping[str, Path] | None:
     """Returns the programs of the installed server."""
-    found = {name: shutil.which(name, path=_path()) for name in ("mariadbd", "mariadb-install-db")}
-    return {n: Path(p) for n, p in found.items() if p} if all(found.values()) else None
+    return servers.programs_of(MARIADB)
 
 
 @contextmanager
 def mariadb_server(shared_folder: Path) -> Iterator[MariadbServer]:
     """Yields the run's server; `shared_folder` is the same for every worker of the run."""
-    programs = binaries()
-    assert programs is not None, MISSING
-    with shared(shared_folder, "mariadb", lambda: _start(programs), signal.SIGTERM) as told:
+    with shared(shared_folder, "mariadb", _start, MARIADB.stop_signal) as told:
         folder = Path(told["folder"])
         yield MariadbServer(told["port"], folder)
     if not (shared_folder / "mariadb.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _path() -> str:
-    return os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
-
-
-def _start(programs: dict[str, Path]) -> dict[str, Any]:
+def _start() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="roundview-mariadb-"))
     write_certificate(folder)
-    script = folder / "first.sql"
-    secret = PASSWORD.replace("'", "''")
-    script.write_text(
-        f"CREATE USER {ADMIN}@'%' IDENTIFIED BY '{secret}';\n"
-        f"GRANT ALL PRIVILEGES ON *.* TO {ADMIN}@'%' WITH GRANT OPTION;\n"
-        f"CREATE USER {READER}@'%' IDENTIFIED BY '{secret}';\n",
-        encoding="utf-8",
-    )
-    who: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        who = {"user": "mysql", "group": "mysql", "extra_groups": []}
-        for path in (folder, *folder.iterdir()):
-            shutil.chown(path, "mysql", "mysql")
-    subprocess.run(
-        [programs["mariadb-install-db"], "--no-defaults", f"--datadir={folder / 'data'}",
-         "--auth-root-authentication-method=normal", "--skip-test-db"],
-        check=True, capture_output=True, cwd=folder, **who,
+    servers.initialise(MARIADB, folder, servers.Logins(ADMIN, READER, PASSWORD))
+    port = servers.free_port()
+    settings = (
+        "innodb-buffer-pool-size=32M", "innodb-log-file-size=8M", "max-connections=120",
+        "max-allowed-packet=128M", f"ssl-cert={folder / 'server.crt'}",
+        f"ssl-key={folder / 'server.key'}",
     )  # fmt: skip
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [programs["mariadbd"], *_SETTINGS, f"--datadir={folder / 'data'}", f"--port={port}",
-             f"--socket={folder / 'socket'}", f"--init-file={script}",
-             f"--ssl-cert={folder / 'server.crt'}", f"--ssl-key={folder / 'server.key'}"],
-            stdout=log, stderr=log, cwd=folder, start_new_session=True, **who,
+            servers.command_of(MARIADB, folder, port, settings),
+            stdout=log, stderr=log, cwd=folder, start_new_session=True,
+            **servers.account(MARIADB),
         )  # fmt: skip
-    until = time.monotonic() + _START_SECONDS
-    while "ready for connections" not in (folder / "log").read_text(errors="replace"):
-        if process.poll() is not None or time.monotonic() > until:
-            raise AssertionError((folder / "log").read_text(errors="replace"))
-        time.sleep(0.02)
+    servers.await_ready(MARIADB, folder, process)
     pid = process.pid
     # Who stops it may be another process: this object must not warn that it still runs.
     process.returncode = 0

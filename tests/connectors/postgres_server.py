@@ -1,7 +1,6 @@
 """Decides how tests get a real PostgreSQL: one server per run, a database per user of it.
 
-The server's binaries come from the system's packages. It listens on a free loopback port,
-holds its data in a temporary folder and never runs as root.
+It is started as the demo's own is, in a temporary folder, and shown to all workers of a run.
 """
 
 from __future__ import annotations
@@ -9,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,24 +24,15 @@ from tests.connectors import world
 from tests.connectors.server_certificate import write_certificate
 from tests.connectors.shared_process import shared
 
+from roundview.demo import servers
+from roundview.demo.servers import POSTGRES
+
 ADMIN = "boss"
 READER = "reader"
 PASSWORD = "pa:ss/wo%rd"
 # Workers of one run share the server, so each has a world of its own.
 WORLD = f"world_{os.environ.get('PYTEST_XDIST_WORKER', 'master')}"
-MISSING = "PostgreSQL is not installed (Debian: postgresql)"
-_SETTINGS: Mapping[str, str] = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "shared_buffers": "16MB",
-    "max_connections": "80",
-    "listen_addresses": "127.0.0.1",
-    "ssl": "on",
-    "autovacuum": "off",
-    "jit": "off",
-}
-_START_SECONDS = 60.0
+MISSING = POSTGRES.missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,75 +110,39 @@ def serving(base: Path) -> Iterator[PostgresServer]:
         yield server
 
 
-def binaries() -> Path | None:
-    """Returns the folder of the newest installed server."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
-    if found:
-        return found[-1].parent
-    at = shutil.which("initdb")
-    return Path(at).resolve().parent if at else None
+def binaries() -> Mapping[str, Path] | None:
+    """Returns the programs of the newest installed server."""
+    return servers.programs_of(POSTGRES)
 
 
 @contextmanager
 def postgres_server(shared_folder: Path) -> Iterator[PostgresServer]:
     """Yields the run's server; `shared_folder` is the same for every worker of the run."""
-    programs = binaries()
-    assert programs is not None, MISSING
-    with shared(shared_folder, "postgres", lambda: _start(programs)) as told:
+    with shared(shared_folder, "postgres", _start) as told:
         folder = Path(told["folder"])
         yield PostgresServer(told["port"], folder)
     if not (shared_folder / "postgres.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _version(path: Path) -> float:
-    try:
-        return float(path.parent.parent.name)
-    except ValueError:
-        return 0.0
-
-
-def _start(programs: Path) -> dict[str, Any]:
+def _start() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="roundview-postgres-"))
-    secret = folder / "password"
-    secret.write_text(PASSWORD, encoding="utf-8")
     write_certificate(folder)
-    who: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        # The server refuses to run as root.
-        who = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        for path in (folder, *folder.iterdir()):
-            shutil.chown(path, "postgres", "postgres")
-    data = folder / "data"
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", ADMIN, "--pwfile", secret, "-A", "scram-sha-256",
-         "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync"],
-        check=True, capture_output=True, cwd=folder, **who,
+    logins = servers.Logins(ADMIN, READER, PASSWORD)
+    servers.initialise(POSTGRES, folder, logins)
+    port = servers.free_port()
+    settings = (
+        "shared_buffers=16MB", "max_connections=80", "ssl=on",
+        f"ssl_cert_file={folder / 'server.crt'}", f"ssl_key_file={folder / 'server.key'}",
     )  # fmt: skip
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    settings = {
-        **_SETTINGS,
-        "port": str(port),
-        "unix_socket_directories": str(folder),
-        "ssl_cert_file": str(folder / "server.crt"),
-        "ssl_key_file": str(folder / "server.key"),
-    }
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, *options],
-            stdout=log, stderr=log, cwd=folder, start_new_session=True, **who,
+            servers.command_of(POSTGRES, folder, port, settings),
+            stdout=log, stderr=log, cwd=folder, start_new_session=True,
+            **servers.account(POSTGRES),
         )  # fmt: skip
-    psql = [programs / "psql", "-h", folder, "-p", str(port), "-U", ADMIN, "-d", "postgres", "-qc"]
-    until = time.monotonic() + _START_SECONDS
-    script = f"CREATE ROLE {READER} LOGIN PASSWORD '{PASSWORD}'"
-    environment = {**os.environ, "PGPASSWORD": PASSWORD}
-    while subprocess.run([*psql, script], capture_output=True, env=environment).returncode:
-        if process.poll() is not None or time.monotonic() > until:
-            raise AssertionError((folder / "log").read_text())
-        time.sleep(0.05)
+    servers.await_ready(POSTGRES, folder, process)
+    servers.ensure_reader(POSTGRES, port, logins)
     pid = process.pid
     # Who stops it may be another process: this object must not warn that it still runs.
     process.returncode = 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +16,10 @@ from tests.connectors.opening import TECHNOLOGIES, Places, ask, fragment, opened
 from tests.connectors.world import COLUMNS, ODD_TEXTS, ORDERS, PEOPLE
 
 from roundview_catalog import coerce
+from roundview_catalog.document import read
 from roundview_catalog.errors import RequestError, SourceError
+from roundview_catalog.mapping.views import read_views
+from roundview_catalog.report import Report
 from roundview_federation.connectors.port import Connector
 from roundview_federation.resilience.deadline import Deadline
 
@@ -282,6 +288,82 @@ async def test_child_texts_and_numbers_are_exact(connector: Connector, places: P
     answer = await ask(connector, sql, {"keys": list(range(400))}, children={"q": child})
     got = {key: tuple(rows[0]) for key, rows in answer.rows}
     assert got == {row[0]: (row[1], row[3], row[4]) for row in places.rows.people[:400]}
+
+
+async def test_the_first_row_below_a_row_comes_alone(connector: Connector, places: Places) -> None:
+    if not connector.capabilities.first_rows:
+        return
+    sql = "SELECT p.id AS c0 FROM people AS p"
+    child = f"{CHILD} ORDER BY o.status DESC NULLS LAST, o.id LIMIT 1"
+    wanted: dict[int, list[Any]] = {}
+    rows = sorted(places.rows.orders, key=lambda row: row[0])
+    for order, person, total, status in sorted(rows, key=lambda row: row[3] or "", reverse=True):
+        wanted.setdefault(person, [(order, Decimal(str(total)), status)])
+    for where, given in (("", {}), (" WHERE p.id = ANY(:keys)", {"keys": [7, 21, 1_150]})):
+        answer = await ask(connector, sql + where, given, children={"o": child}, is_scan=not where)
+        got = {key: [(i, Decimal(str(t)), s) for i, t, s in below] for key, below in answer.rows}
+        assert got == {key: wanted.get(key, []) for key in got}
+        assert set(got) == set(given.get("keys", [row[0] for row in places.rows.people]))
+
+
+@pytest.mark.parametrize("technology", [t for t in TECHNOLOGIES if t != "rest"])
+async def test_a_view_is_its_select(technology: str, places: Places) -> None:
+    source = places.source(technology)
+    report = Report()
+    given = {
+        "named": "SELECT id, name AS called, 'a' AS arm FROM people p WHERE p.id < 500 UNION ALL"
+        " SELECT q.id, q.name, 'b' FROM people q JOIN orders o ON o.person_id = q.id"
+        " WHERE o.status = 'open'",
+        "sums": "SELECT o.person_id, count(*) AS orders FROM orders o GROUP BY o.person_id",
+    }
+    document = read("views: " + json.dumps(given), "sources/any.yaml", report)
+    assert document is not None
+    views = read_views(given, source.connector, source.tables, document, report)
+    assert report.problems == []
+    connector = opened(replace(source, tables={**source.tables, **views}))
+    names = {row[0]: row[1] for row in places.rows.people}
+    opened_by = [r[1] for r in places.rows.orders if r[3] == "open" and r[1] in names]
+    wanted = [(i, n, "a") for i, n in names.items() if i < 500]
+    wanted += [(i, names[i], "b") for i in opened_by]
+    counts = Counter(row[1] for row in places.rows.orders)
+    sql = "SELECT v.id AS c0, v.called AS c1, v.arm AS c2 FROM named AS v"
+    child = "SELECT s.orders FROM sums AS s WHERE s.person_id = v.id"
+    try:
+        for where, keys in (("", None), (" WHERE v.id = ANY(:keys)", [7, 21, 700, 5_000])):
+            given_keys = {} if keys is None else {"keys": keys}
+            answer = await ask(
+                connector, sql + where, given_keys, children={"s": child}, is_scan=keys is None
+            )
+            kept = [row for row in wanted if keys is None or row[0] in keys]
+            assert sorted(row[:3] for row in answer.rows) == sorted(kept)
+            assert all(
+                [n for (n,) in row[3]] == ([counts[row[0]]] if row[0] in counts else [])
+                for row in answer.rows
+            )
+        grouped = "SELECT s.person_id AS c0, s.orders AS c1 FROM sums AS s"
+        answer = await ask(connector, f"{grouped} WHERE s.person_id = ANY(:keys)", {"keys": [7]})
+        assert answer.rows == [(7, counts[7])]
+        named = "SELECT v.id AS c0 FROM named AS v WHERE v.called = :name"
+        answer = await ask(connector, named, {"name": names[7]})
+        assert sorted(answer.rows) == sorted((i,) for i, n, _ in wanted if n == names[7])
+    finally:
+        await connector.close()
+
+
+async def test_keys_of_two_columns_find_their_rows(connector: Connector, places: Places) -> None:
+    if not connector.capabilities.joins:
+        return
+    sql = selecting("orders", ("person_id", "status", "id"), "(t.person_id, t.status) = ANY(:keys)")
+    keys = [(7, "open"), (14, "closed"), (21, "open"), (21, "nothing")]
+    parts = [list(dict.fromkeys(part)) for part in zip(*keys, strict=True)]
+    given = {"keys": keys, "keys__0": parts[0], "keys__1": parts[1]}
+    answer = await ask(connector, sql, given)
+    found = [row for row in answer.rows if row[:2] in keys]
+    assert sorted(found) == sorted(
+        (person, status, order)
+        for order, person, _, status in places.rows.orders
+        if (person, status) in keys
+    )
 
 
 async def test_orders_and_limits_exactly_or_refuses(connector: Connector, places: Places) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -13,89 +12,15 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 from tests.connectors import world
 from tests.connectors.opening import ask, fragment, opened
-from tests.connectors.rest_app import serving
 
 from roundview_catalog.errors import CatalogError, RequestError, SourceError
-from roundview_catalog.model import Limits, SourceColumn, SourceTable
-from roundview_catalog.tables import RestTable, RetryAfter
-from roundview_catalog.types import parse_type
-from roundview_federation.connectors.port import Connector
+from roundview_catalog.model import Limits
+from roundview_catalog.tables import RetryAfter
 from roundview_federation.connectors.rest.fetch import retry_seconds
 from roundview_federation.connectors.rest.values import getter, root_of
 from roundview_federation.resilience.deadline import Deadline
-
-Answerer = Callable[[Request], Response]
-Opener = Callable[..., Connector]
-
-
-class Api:
-    """One API of a test: answers every GET with a function, remembers what was asked."""
-
-    def __init__(self, name: str, answer: Answerer) -> None:
-        self.name = name
-        self.answer = answer
-        self.requests: list[Request] = []
-
-    @property
-    def targets(self) -> list[str]:
-        """Returns path and query of every call, below the API's own path."""
-        return [
-            request.scope["raw_path"].decode().removeprefix(f"/{self.name}")
-            + (f"?{request.url.query}" if request.url.query else "")
-            for request in self.requests
-        ]
-
-
-@pytest.fixture(scope="module")
-def apis() -> Iterator[tuple[int, dict[str, Api]]]:
-    """Serves all APIs of these tests at one port, each below its name."""
-    running: dict[str, Api] = {}
-
-    async def every(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        api = running[scope["path"].split("/")[1]]
-        api.requests.append(request)
-        await api.answer(request)(scope, receive, send)
-
-    with serving(every) as port:
-        yield port, running
-
-
-@pytest.fixture
-def api(apis: tuple[int, dict[str, Api]]) -> Callable[[Answerer], tuple[Api, Opener]]:
-    """Returns `api(answer)`: a running API and what opens a connector to it."""
-    port, running = apis
-
-    def run(answer: Answerer) -> tuple[Api, Opener]:
-        name = f"api{len(running)}"
-        running[name] = Api(name, answer)
-
-        def open_tables(
-            declared: dict[str, dict[str, Any]], limits: Limits | None = None, **connection: Any
-        ) -> Connector:
-            base = {"base_url": f"http://127.0.0.1:{port}/{name}/v1", "private": True, **connection}
-            return opened(world.source("api", "rest", base, tables(declared), limits))
-
-        return running[name], open_tables
-
-    return run
-
-
-def tables(declared: dict[str, dict[str, Any]]) -> dict[str, SourceTable]:
-    """Returns tables as the catalog loads them."""
-    found = {}
-    for name, text in declared.items():
-        access = RestTable.model_validate(text)
-        columns = {
-            column: SourceColumn(column, parse_type(one.type))
-            for column, one in access.columns.items()
-        }
-        found[name] = SourceTable(name=name, physical=name, columns=columns, access=access)
-    return found
-
 
 ITEMS = {"get": ["/items", "/items/{id}"], "key": "id", "columns": {"id": "bigint", "n": "text"}}
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from roundview.demo import estate
+from roundview.demo import estate, pos
+from roundview.demo.histories import walk_ins
 from roundview.demo.people import make_people
 from roundview.demo.personas import personas
 
@@ -163,3 +164,21 @@ def keys(made: estate.Estate, source: str, sql: str) -> list[int]:
         return [row[0] for row in connection.execute(sql)]
     finally:
         connection.close()
+
+
+def test_running_numbers_leave_out_those_that_somebody_is_known_by(tmp_path: Path) -> None:
+    sales = list(walk_ins(1, 40))
+    given = f"R-{pos.FIRST_NUMBER + 9}"
+    sales[0].kind, sales[0].status, sales[0].number = 0, 0, given
+    for sale in sales[1:]:
+        sale.kind, sale.status = 0, 0
+    out = pos.PosWriter(tmp_path)
+    numbers = out.add_walk_ins(sales)
+    out.close()
+    assert numbers[0] == given
+    assert len(set(numbers)) == len(sales)
+
+
+def test_those_known_by_name_are_read_without_the_others(made: estate.Estate) -> None:
+    assert made.personas == made.truth["personas"]
+    assert made.personas["heroine"]["records"]

@@ -19,6 +19,7 @@ from graphql import FieldNode, OperationDefinitionNode, parse
 from sqlglot import exp
 
 from roundview_catalog.errors import Position
+from roundview_catalog.mapped import ParentKey, PersonKey
 from roundview_catalog.model import (
     Branch,
     Canonical,
@@ -28,8 +29,6 @@ from roundview_catalog.model import (
     Field,
     IdentifierKind,
     Limits,
-    ParentKey,
-    PersonKey,
     Source,
     SurvivorRule,
 )
@@ -116,7 +115,7 @@ def _branch(source: str, entity: str) -> Branch:
     parent = None
     if entity == "sales_order_product":
         person = ()
-        parent = ParentKey("sales_order", "", exp.column("o"), Type(Kind.BIGINT))
+        parent = ParentKey("sales_order", "", (exp.column("o"),), (Type(Kind.BIGINT),))
     return Branch(source, entity, "", NOWHERE, exp.Select(), {}, (), (), {}, person, parent)
 
 

@@ -145,7 +145,8 @@ async def test_a_bad_catalog_never_replaces_a_good_one(own_world: World) -> None
     federation = own_world.connection.federation
     file = own_world.estate.catalog / "sources/crm.yaml"
     good = file.read_text(encoding="utf-8")
-    file.write_text(good.replace("c.first_name", "c.frist_name"), encoding="utf-8")
+    wrong = "entities: {individual: {main: {fields: {given_name: c.frist_name}}}}\n"
+    file.write_text(good + wrong, encoding="utf-8")
     assert not await federation.reload()
     assert "RV214 unknown column c.frist_name in contacts" in str(federation.reload_problem)
     assert await own_world.connection.customer(phone="0171/3920042") is not None

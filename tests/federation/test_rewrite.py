@@ -93,6 +93,12 @@ CASES = (
         "support",
     ),
     Case(
+        "Messages of the desk: a condition that waits for arrival",
+        "SELECT body_excerpt FROM message WHERE direction = :direction",
+        "agent",
+        "support",
+    ),
+    Case(
         "People of the CRM: a masked birth date",
         "SELECT full_name, birth_date FROM individual WHERE birth_date = :born",
         "agent",
@@ -148,7 +154,8 @@ def test_unfold(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
                 _sql(unfolded.scan.select("1")),
             ]
             lines += [
-                f"-- person {p.branch}: {_line(p.key)}".replace(" :", ":") for p in unfolded.person
+                f"-- person {p.branch}: {'; '.join(map(_line, p.keys))}".replace(" :", ":")
+                for p in unfolded.person
             ]
             lines += [f"-- mask {name}: {_line(mask)}" for name, mask in unfolded.masks.items()]
             if unfolded.row_filter is not None:
@@ -231,7 +238,9 @@ def _unfolded(case: Case, catalog: Catalog) -> Iterator[Unfolded]:
 def _pushed(unfolded: Unfolded, drafts: dict[str, FragmentDraft]) -> Iterator[Pushed]:
     capabilities = CAPABILITIES[unfolded.source.connector]
     for bound in bounds(unfolded):
-        keys = KeySet("keys", unfolded.source.name, bound.branch, bound.type, lookup="who")
+        keys = KeySet(
+            "keys", unfolded.source.name, bound.branch, bound.types, bound.prefixes, lookup="who"
+        )
         yield push(unfolded, bound, capabilities, drafts, keyset=keys)
 
 

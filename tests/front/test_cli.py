@@ -95,7 +95,7 @@ def test_failures_are_one_line_on_standard_error(
 
 def test_editors_get_schemas(run: Run, made_estate: Estate) -> None:
     assert run("schemas").stdout == (
-        ".schemas: catalog, source, schema, entity, policy, identity\n"
+        ".schemas: catalog, source, schema, entity, policy, identity, template\n"
     )
     source = json.loads((made_estate.catalog / ".schemas/source.json").read_text(encoding="utf-8"))
     assert "individual" in source["properties"]["entities"]["properties"]

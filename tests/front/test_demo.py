@@ -16,6 +16,9 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.front.conftest import running
+
+from roundview.demo import server_estate
 
 WHATSAPP = Path(__file__).parents[1] / "demo/whatsapp"
 PHONE = "0171/3920042"
@@ -191,3 +194,30 @@ def test_the_rest_stays_when_a_system_dies(own_demo: Any) -> None:
     ready = httpx.get(f"{own_demo.base}/ready")
     assert ready.status_code == 200
     assert ready.json()["ready"] is True
+
+
+@pytest.mark.row("E2")
+def test_the_systems_may_be_database_servers(tmp_path: Path) -> None:
+    lacking = server_estate.missing()
+    if lacking:
+        pytest.skip("; ".join(lacking))
+    with running(tmp_path, "--people", "40", "--servers") as demo:
+        body = ask(demo.base, {"phone": PHONE})
+        assert body["data"]["customer"]["salesOrder"]["nodes"]
+        assert body["data"]["customer"]["supportCase"]["nodes"]
+        assert {one["status"] for one in body["extensions"]["sources"]} == {"ok"}
+        pids = {
+            name: int(pid) for name, pid in re.findall(r"(\w+) is process (\d+) on port", demo.said)
+        }
+        assert {"PostgreSQL", "MariaDB"} < pids.keys()
+        env = tmp_path / ".demo/env"
+        assert env.stat().st_mode & 0o777 == 0o600
+        for url in re.findall("_URL=(.*)", env.read_text(encoding="utf-8")):
+            assert url not in demo.said
+        os.kill(pids["MariaDB"], signal.SIGKILL)
+        body = ask(demo.base, {"phone": PHONE})
+        states = {one["name"]: one["status"] for one in body["extensions"]["sources"]}
+        assert states["pos"] == "failed"
+        assert states["crm"] == states["mail"] == "ok"
+        assert body["data"]["customer"]["salesOrder"] is None
+    assert not [pid for pid in pids.values() if Path(f"/proc/{pid}").exists()]

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,27 @@ PLANTED = Record(
     "10247",
     "Canary Wharf 12",
 )
+
+
+def test_what_could_not_be_read_to_its_end_stays_as_it_was(xref: Xref) -> None:
+    people = [one for one, _ in town(1, 60)]
+    refresh(xref, people, RULES, sources=SOURCES)
+    before = xref.owners(one.id for one in people)
+    broken = people[0].source
+    unread: list[str] = []
+
+    def half() -> Iterator[Record]:
+        mine = [one for one in people if one.source == broken]
+        yield from (one for one in people if one.source != broken)
+        yield record(f"{broken}/new", email="new@x.example")
+        yield from mine[: len(mine) // 2]
+        unread.append(broken)
+
+    summary = refresh(xref, half(), RULES, sources=SOURCES, unread=unread)
+    assert summary.records == summary.unchanged == sum(one.source != broken for one in people)
+    assert (summary.new, summary.merged, summary.split) == (0, 0, 0)
+    assert xref.owners(one.id for one in people) == before
+    assert xref.owner(broken, "new") is None
 
 
 @pytest.mark.row("A16")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roundview_catalog.expressions.functions import AGGREGATES as _AGGREGATES
-from roundview_catalog.expressions.gate import parse, parse_from
+from roundview_catalog.expressions.gate import is_list, parse, parse_from, parse_order, parse_view
 from roundview_catalog.expressions.inference import check, infer
 from roundview_catalog.expressions.meeting import cast_type
 from roundview_catalog.expressions.nodes import ExpressionError, offset_of
@@ -23,9 +23,12 @@ __all__ = [
     "check",
     "condition",
     "infer",
+    "is_list",
     "offset_of",
     "parse",
     "parse_from",
+    "parse_order",
+    "parse_view",
     "pushable",
     "python",
     "render",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 import sqlglot
 from sqlglot import exp
@@ -21,10 +22,13 @@ from roundview_catalog.expressions.nodes import (
     offset_of,
 )
 
+_Query = TypeVar("_Query", bound=exp.Query)
+
 LONGEST = 8192
 DEEPEST_PARENTHESES = 100
 # More than any tree of MOST_NODES is written with: parsing costs more than counting.
 _MOST_TOKENS = 2 * MOST_NODES
+_NULLS = re.compile(r"\bNULLS\s+(?:FIRST|LAST)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9._]{1,40}(?:[eE][-+]?[0-9]{1,3})?")
 
 
@@ -37,7 +41,7 @@ def parse(text: str, *, subqueries: bool = False) -> exp.Expr:
     >>> parse("7 / 2").sql()
     '7 / 2'
     """
-    tree = _parsed(text, "SELECT ")
+    tree = _parsed(text, "SELECT ", exp.Select)
     if len(tree.expressions) != 1:
         raise ExpressionError("not one expression", "write one expression", code="RV210")
     if any(value for key, value in tree.args.items() if key != "expressions"):
@@ -58,23 +62,77 @@ def parse_from(text: str) -> exp.Select:
 
     Returns a SELECT without projections; its WHERE is empty.
     """
-    tree = _parsed(text, "SELECT 1 FROM ")
+    tree = _parsed(text, "SELECT 1 FROM ", exp.Select)
     for key, value in tree.args.items():
         if value and key not in ("expressions", "from_", "joins"):
             raise ExpressionError(
                 "from holds tables and joins only", "write the condition under where", code="RV210"
             )
+    _check_tables(tree, text, with_lists=True)
+    tree.set("expressions", [])
+    return tree
+
+
+def is_list(node: exp.Expr) -> bool:
+    """Tells whether an item of a FROM list is a list whose elements are rows."""
+    if isinstance(node, exp.Unnest):
+        return True
+    return (
+        isinstance(node, exp.Table)
+        and isinstance(node.this, exp.Anonymous)
+        and str(node.this.this).lower() == "jsonb_array_elements_text"
+        and len(node.this.expressions) == 1
+    )
+
+
+def parse_view(text: str) -> list[exp.Select]:
+    """Reads SELECT … UNION ALL SELECT …; returns the arms.
+
+    Each has projections, FROM, and perhaps WHERE and GROUP BY.
+    """
+    node: exp.Query = _parsed(text, "", exp.Query)
+    arms: list[exp.Select] = []
+    while isinstance(node, exp.Union):
+        others = {key for key, value in node.args.items() if value}
+        if others - {"this", "expression"} or not isinstance(node.expression, exp.Select):
+            raise ExpressionError("only UNION ALL", "write UNION ALL", code="RV211")
+        arms.insert(0, node.expression)
+        node = node.this
+    if not isinstance(node, exp.Select):
+        raise ExpressionError("a view is a SELECT", "SELECT … FROM …", code="RV210")
+    arms.insert(0, node)
+    allowed = {**ALLOWED, exp.Group: frozenset({"expressions"})}
+    for arm in arms:
+        arm.pop()
+        for key, value in arm.args.items():
+            if value and key not in ("expressions", "from_", "joins", "where", "group"):
+                name = key.rstrip("_").upper()
+                raise ExpressionError(f"{name} is not allowed in a view", "", offset_of(arm, text))
+        _check_tables(arm, text)
+        parts = [one.this if isinstance(one, exp.Alias) else one for one in arm.expressions]
+        parts += [part for key in ("where", "group") if (part := arm.args.get(key)) is not None]
+        for part in parts:
+            if isinstance(part, exp.Star) or isinstance(part.this, exp.Star):
+                continue
+            check_nodes(part, allowed)
+            check_depth(part)
+    return arms
+
+
+def _check_tables(tree: exp.Select, text: str, *, with_lists: bool = False) -> None:
     if tree.args.get("from_") is None:
         raise ExpressionError("cannot be read as tables", code="RV210")
     tables = [tree.args["from_"].this, *(join.this for join in tree.args.get("joins") or ())]
     for table in tables:
+        if with_lists and is_list(table) and table is not tables[0]:
+            _check_list(table, text)
+            continue
+        if isinstance(table, exp.Subquery):
+            at = offset_of(table, text)
+            raise ExpressionError("a sub-select in from", "write it under views", at)
         if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
-            raise ExpressionError(
-                f"{called(table)} in from is not supported yet",
-                "name tables of this source",
-                offset_of(table, text),
-                "RV209",
-            )
+            hint = "name tables of this source, lists after the table that holds them"
+            raise ExpressionError(f"{called(table)} is no table", hint, offset_of(table, text))
         unknown = {key for key, value in table.args.items() if value} - {"this", "alias"}
         if unknown:
             raise ExpressionError(
@@ -82,8 +140,43 @@ def parse_from(text: str) -> exp.Select:
             )
     for join in tree.args.get("joins") or ():
         _check_join(join, text)
-    tree.set("expressions", [])
-    return tree
+
+
+def _check_list(node: exp.Expr, text: str) -> None:
+    allowed = {"this", "expressions", "alias"}
+    if any(value for key, value in node.args.items() if key not in allowed):
+        raise ExpressionError("a list has one name", "… AS x", offset_of(node, text))
+    for made in node.expressions if isinstance(node, exp.Unnest) else node.this.expressions:
+        values = [made.this, made.expression] if isinstance(made, exp.StringToArray) else [made]
+        for value in values:
+            check_nodes(value, ALLOWED)
+            check_depth(value)
+
+
+def parse_order(text: str) -> tuple[exp.Ordered, ...]:
+    """Reads the terms of an ORDER BY; NULLs are always last.
+
+    >>> [term.sql() for term in parse_order("p.since DESC")]
+    ['p.since DESC NULLS LAST']
+    """
+    tree = _parsed(text, "SELECT 1 ORDER BY ", exp.Select)
+    order = tree.args.get("order")
+    others = [
+        key for key, value in tree.args.items() if value and key not in ("expressions", "order")
+    ]
+    if order is None or others:
+        raise ExpressionError("not an order", "write p.since DESC", code="RV210")
+    terms = []
+    for term in order.expressions:
+        if not isinstance(term, exp.Ordered) or term.args.get("with_fill"):
+            raise ExpressionError("not an order", "", offset_of(term, text), "RV210")
+        if _NULLS.search(text):
+            raise ExpressionError("NULLs are always last", "leave NULLS out", 0, "RV210")
+        check_nodes(term.this, ALLOWED)
+        check_depth(term.this)
+        is_descending = bool(term.args.get("desc"))
+        terms.append(exp.Ordered(this=term.this.pop(), desc=is_descending, nulls_first=False))
+    return tuple(terms)
 
 
 def _check_join(join: exp.Join, text: str) -> None:
@@ -102,7 +195,7 @@ def _check_join(join: exp.Join, text: str) -> None:
         check_depth(condition)
 
 
-def _parsed(text: str, prefix: str) -> exp.Select:
+def _parsed(text: str, prefix: str, kind: type[_Query]) -> _Query:
     if len(text) > LONGEST:
         raise ExpressionError(f"longer than {LONGEST} characters", code="RV204")
     if not text.strip():
@@ -118,7 +211,7 @@ def _parsed(text: str, prefix: str) -> exp.Select:
         raise ExpressionError("nested too deeply", code="RV204") from None
     except Exception:  # noqa: BLE001 - the parser raises IndexError and others on odd text
         raise ExpressionError("cannot be read as SQL", code="RV210") from None
-    if len(trees) != 1 or type(trees[0]) is not exp.Select:
+    if len(trees) != 1 or not isinstance(trees[0], kind) or isinstance(trees[0], exp.Subquery):
         raise ExpressionError("cannot be read as SQL", code="RV210")
     tree = trees[0]
     for node in tree.walk():

@@ -10,15 +10,41 @@ from sqlglot import exp
 
 from roundview_catalog.document import Document
 from roundview_catalog.mapping.fields import read_slots
-from roundview_catalog.mapping.keys import check_parents, check_sealed, read_parent, read_person
-from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong
-from roundview_catalog.mapping.rows import check_unique, read_children, read_from, read_key
+from roundview_catalog.mapping.keys import (
+    check_parents,
+    check_persons,
+    check_sealed,
+    read_organization,
+    read_parent,
+    read_person,
+    with_sealed,
+)
+from roundview_catalog.mapping.mirrors import read_mirrors
+from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong, conjuncts
+from roundview_catalog.mapping.rows import (
+    check_unique,
+    is_sealed,
+    read_children,
+    read_from,
+    read_key,
+)
 from roundview_catalog.model import Branch, Canonical, SourceTable
 from roundview_catalog.report import Report, did_you_mean
 
-_KEYS = ("from", "where", "key", "person", "parent", "fields", "each", "also", "children")
+_KEYS = (
+    "from",
+    "where",
+    "key",
+    "person",
+    "organization",
+    "parent",
+    "mirrors",
+    "fields",
+    "each",
+    "also",
+    "children",
+)
 _ALSO_KEYS = ("where", "parent", "fields", "each", "also")
-_WAITING = ("mirrors", "organization", "views", "use", "sealed")
 
 _Placed = list[tuple[Branch, Path]]
 
@@ -54,7 +80,8 @@ def compile_branches(
             found += _mapping(reader, entity, "" if name == "main" else str(name), one, at)
     _check_names(reader, found)
     check_parents(reader, found)
-    return tuple(branch for branch, _ in found)
+    check_persons(reader, found)
+    return tuple(with_sealed(branch, found) for branch, _ in found)
 
 
 def _mapping(reader: Reader, entity: str, name: str, given: Any, path: Path) -> _Placed:
@@ -70,9 +97,9 @@ def _mapping(reader: Reader, entity: str, name: str, given: Any, path: Path) -> 
         return []
     parts = _Parts(reader)
     children = parts.read(read_children, given, scope, path) or {}
-    scope = replace(scope, children=children)
+    plain, scope = replace(scope, lists={}), replace(scope, children=children)
     condition = _where(parts, given, scope, path)
-    key = parts.read(read_key, given, scan, scope, path) or ()
+    key = parts.read(read_key, given, scan, plain, path) or ()
     if condition is not None:
         scan = scan.where(condition, copy=False)
     if key:
@@ -80,12 +107,22 @@ def _mapping(reader: Reader, entity: str, name: str, given: Any, path: Path) -> 
     key_types = tuple(reader.column_type(scope)(column) for column in key)
     target = reader.canonical.entities[entity]
     person = (
-        parts.read(read_person, target, name, given, key, key_types, scope, path) if key else None
+        parts.read(read_person, target, name, given, key, key_types, replace(scope, lists={}), path)
+        if key
+        else None
     )
-    parent = parts.read(read_parent, target, given, scope, path)
+    company = (
+        parts.read(
+            read_organization, target, name, given, key, key_types, replace(scope, lists={}), path
+        )
+        if key
+        else None
+    )
+    parent = parts.read(read_parent, target, given, plain, path)
     slots = parts.read(read_slots, target, given, scope, path) or {}
-    for fields in slots.values():
-        check_sealed(reader, target, key, fields, path)
+    if not is_sealed(given):
+        for fields in slots.values():
+            check_sealed(reader, target, key, fields, path)
     outer = Branch(
         source=reader.source,
         entity=entity,
@@ -99,6 +136,10 @@ def _mapping(reader: Reader, entity: str, name: str, given: Any, path: Path) -> 
         person=person or (),
         parent=parent,
         children=children,
+        lists=scope.lists,
+        organization=company or (),
+        mirrors=parts.read(read_mirrors, target, given, slots, path),
+        is_sealed=is_sealed(given),
     )
     if not slots and not given.get("also"):
         reader.add_key(path, "RV220", f"{entity} maps no field", "write fields:")
@@ -140,10 +181,11 @@ def _also_one(
     _check_keys(reader, given, path, _ALSO_KEYS)
     target = reader.canonical.entities[entity]
     condition = _where(own, given, scope, path)
-    parent = own.read(read_parent, target, given, scope, path)
+    parent = own.read(read_parent, target, given, Scope(scope.aliases), path)
     slots = own.read(read_slots, target, given, scope, path) or {}
-    for fields in slots.values():
-        check_sealed(reader, target, outer.key, fields, path)
+    if not outer.is_sealed:
+        for fields in slots.values():
+            check_sealed(reader, target, outer.key, fields, path)
     if not slots and not given.get("also"):
         reader.add_key(path, "RV220", f"{entity} maps no field", "write fields:")
     has_own_name = outer.entity in ("individual", "organization")
@@ -155,6 +197,7 @@ def _also_one(
         position=reader.document.key_position(path),
         scan=outer.scan if condition is None else outer.scan.where(condition),
         # The person of rows that have none of their own is their parent's.
+        mirrors=None,
         parent=parent if parent is not None or outer.person else outer.parent,
         person=outer.person if target.has_person else (),
         slots=slots,
@@ -172,14 +215,18 @@ def _where(parts: _Parts, given: Mapping[str, Any], scope: Scope, path: Path) ->
     condition: exp.Expr | None = parts.read(
         lambda _: reader.condition((*path, "where"), replace(scope, children={}), subqueries=True)
     )
+    for one in conjuncts(condition):
+        columns = one.find_all(exp.Column) if one.find(exp.Select) is not None else ()
+        if any(column.table in scope.lists for column in columns):
+            parts.are_wrong = True
+            hint = "write two conditions, joined by AND"
+            reader.add((*path, "where"), "RV209", "a sub-select beside an element of a list", hint)
     return condition
 
 
 def _check_keys(reader: Reader, given: Mapping[str, Any], path: Path, known: Sequence[str]) -> None:
     for key in given:
-        if key in _WAITING:
-            reader.add_key((*path, key), "RV209", f"{key} is not supported yet")
-        elif key not in known:
+        if key not in known:
             hint = did_you_mean(str(key), known)
             reader.add_key((*path, key), "RV205", f"unknown key {key}", hint)
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlglot import exp
 
 from roundview_catalog import coerce, expressions
+from roundview_catalog.mapped import FieldMapping
 from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong
-from roundview_catalog.model import MAPPABLE_COMMON, Entity, FieldMapping
+from roundview_catalog.model import MAPPABLE_COMMON, Entity
 from roundview_catalog.report import did_you_mean
 from roundview_catalog.types import Kind, Type
 
@@ -141,6 +142,8 @@ def _claimed_zone(reader: Reader, node: exp.Expr, scope: Scope) -> str:
     """Returns the zone that `facts` give the columns a time is made of, if they agree."""
     zones = set()
     for column in node.find_all(exp.Column):
+        if column.table in scope.lists:
+            continue
         found = reader.tables[scope.table_of(column.table) or ""].columns[column.name]
         if found.type.kind in _TIMES:
             zones.add(found.time_zone)

@@ -11,14 +11,14 @@ from sqlglot import exp
 from roundview_catalog import expressions
 from roundview_catalog.document import Document
 from roundview_catalog.expressions import ExpressionError
+from roundview_catalog.mapped import Child, ListRows
+from roundview_catalog.mapping.dialects import PUSHING
 from roundview_catalog.mapping.subqueries import check_subqueries
-from roundview_catalog.model import Canonical, Child, SourceTable
+from roundview_catalog.model import Canonical, SourceTable
 from roundview_catalog.report import Report, did_you_mean
 from roundview_catalog.types import Kind, Type
 
 Path = tuple[str | int, ...]
-PUSHING = {"sqlite": "sqlite", "files": "duckdb", "postgres": "postgres", "mysql": "mysql"}
-"""Connectors that run sub-selects, and the dialect they speak."""
 
 
 class Wrong(Exception):
@@ -31,6 +31,7 @@ class Scope:
 
     aliases: Mapping[str, str]
     children: Mapping[str, Child] = field(default_factory=dict)
+    lists: Mapping[str, ListRows] = field(default_factory=dict)
 
     def child_of(self, alias: str) -> Child | None:
         """Returns the child whose tables include the alias."""
@@ -46,7 +47,7 @@ class Scope:
 
     def beside(self, aliases: Mapping[str, str]) -> Scope:
         """Returns a scope in which tables of a child stand beside those of the row."""
-        return replace(self, aliases={**self.aliases, **aliases}, children={})
+        return replace(self, aliases={**self.aliases, **aliases}, children={}, lists={})
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,26 @@ class Reader:
         try:
             if not aggregates:
                 expressions.check(node, self.column_type(scope))
-            else:
-                self._check_children(node, scope)
+            self._check_children(node, scope)
             type_ = expressions.infer(node, self.column_type(scope))
             if dialect:
                 check_subqueries(node, dialect, self.tables, self.column_type(scope))
         except ExpressionError as error:
             raise self.refused(path, error) from None
         return node, type_
+
+    def resolved(self, node: exp.Expr, path: Path, scope: Scope) -> Type:
+        """Gives the columns of a parsed part of SQL their alias; returns its type.
+
+        Raises Wrong where a column is unknown or types do not meet.
+        """
+        self._resolve(node, path, scope, is_field=False)
+        inner = node.this if isinstance(node, exp.Ordered) else node
+        try:
+            expressions.check(inner, self.column_type(scope))
+            return expressions.infer(inner, self.column_type(scope))
+        except ExpressionError as error:
+            raise self.refused(path, error) from None
 
     def condition(self, path: Path, scope: Scope, *, subqueries: bool = False) -> exp.Expr:
         """Returns the tree of a condition without aggregates."""
@@ -104,6 +117,8 @@ class Reader:
         """Returns what gives each column of a scope its type; raises ExpressionError."""
 
         def type_of(column: exp.Column) -> Type:
+            if column.table in scope.lists and column.name == column.table:
+                return Type(Kind.TEXT)
             table = scope.table_of(column.table)
             if table is None:
                 raise self._unknown(column, scope)
@@ -164,7 +179,9 @@ class Reader:
             if is_inside(column, exp.Select):
                 continue
             is_bare = not column.table
-            if is_bare and len(scope.aliases) == 1:
+            if is_bare and column.name in scope.lists:
+                column.set("table", exp.to_identifier(column.name))
+            elif is_bare and len(scope.aliases) == 1:
                 column.set("table", exp.to_identifier(next(iter(scope.aliases))))
             try:
                 self.column_type(scope)(column)
@@ -197,17 +214,23 @@ class Reader:
         return ExpressionError(f"column {name} has no alias", hint, at, "RV214")
 
     def _check_children(self, node: exp.Expr, scope: Scope) -> None:
-        """Refuses child columns outside aggregates and aggregates over anything but one child."""
+        """Refuses child columns outside aggregates and aggregates over anything but one child.
+
+        Of a child with `first` there is one row, so it is the other way round.
+        """
         for column in node.find_all(exp.Column):
-            if scope.child_of(column.table) and not is_inside(column, *expressions.AGGREGATES):
-                name = column.sql(dialect="postgres")
-                if not is_inside(column, exp.Filter):
-                    raise ExpressionError(
-                        f"{name} is a column of a child",
-                        f"use an aggregate: max({name})",
-                        expressions.offset_of(column),
-                        "RV216",
-                    )
+            child = scope.child_of(column.table)
+            if child is None:
+                continue
+            name = column.sql(dialect="postgres")
+            at = expressions.offset_of(column)
+            is_aggregated = is_inside(column, exp.Filter, *expressions.AGGREGATES)
+            if child.first and is_aggregated:
+                message = f"{name} has one value: {child.alias} has `first`"
+                raise ExpressionError(message, f"write {name}", at, "RV216")
+            if not child.first and not is_aggregated:
+                message = f"{name} is a column of a child"
+                raise ExpressionError(message, f"use an aggregate: max({name})", at, "RV216")
         for aggregate in outermost_aggregates(node):
             owners = [scope.child_of(c.table) for c in aggregate.find_all(exp.Column)]
             names = {owner.alias if owner is not None else None for owner in owners}

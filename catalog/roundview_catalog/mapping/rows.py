@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
 
 from roundview_catalog import expressions
 from roundview_catalog.expressions import ExpressionError
+from roundview_catalog.mapped import Child
+from roundview_catalog.mapping.held import check_held
+from roundview_catalog.mapping.lists import read_lists, take_lists
 from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong, conjuncts
-from roundview_catalog.model import Child
 from roundview_catalog.report import did_you_mean
 
-_CHILD_KEYS = ("from", "where")
+_LONG_KEY = ("value", "sealed")
+_CHILD_KEYS = ("from", "where", "first")
 
 
 def read_from(reader: Reader, path: Path, outer: Scope | None = None) -> tuple[exp.Select, Scope]:
@@ -26,6 +30,9 @@ def read_from(reader: Reader, path: Path, outer: Scope | None = None) -> tuple[e
         scan = expressions.parse_from(text)
     except ExpressionError as error:
         raise reader.refused(path, error) from None
+    lists = take_lists(reader, scan, path)
+    if lists and outer is not None:
+        raise reader.wrong(path, "RV209", "lists in a child", "", expressions.offset_of(lists[0]))
     aliases: dict[str, str] = {}
     problems = 0
     for table in scan.find_all(exp.Table):
@@ -45,11 +52,11 @@ def read_from(reader: Reader, path: Path, outer: Scope | None = None) -> tuple[e
         raise Wrong
     joins = scan.args.get("joins") or []
     if joins and reader.connector == "rest":
-        raise reader.wrong(path, "RV209", "REST tables cannot be joined", "use parent or in:")
+        check_held(reader, joins, path)
     scope = Scope(aliases)
     for join in joins:
         _check_on(reader, join, path, scope if outer is None else outer.beside(aliases))
-    return scan, scope
+    return scan, replace(scope, lists=read_lists(reader, lists, scope, path))
 
 
 def read_key(
@@ -66,7 +73,7 @@ def read_key(
         return tuple(exp.column(name, table=first.alias_or_name) for name in names)
     at = (*path, "key")
     if isinstance(declared, dict):
-        raise reader.wrong(at, "RV209", "sealed keys are not supported yet")
+        declared, at = _long_key(reader, declared, at)
     if isinstance(declared, list) and not declared:
         raise reader.wrong(at, "RV220", "a key needs a column")
     places = [(*at, i) for i in range(len(declared))] if isinstance(declared, list) else [at]
@@ -77,6 +84,12 @@ def read_key(
             raise reader.wrong(place, "RV206", "a key is a column", "map a plain column")
         columns.append(node)
     return tuple(columns)
+
+
+def is_sealed(given: Mapping[str, Any]) -> bool:
+    """Tells whether a mapping's key is to be kept encrypted."""
+    declared = given.get("key")
+    return isinstance(declared, dict) and declared.get("sealed") is True
 
 
 def read_children(
@@ -146,12 +159,21 @@ def check_unique(
         )
 
 
+def _long_key(reader: Reader, declared: Mapping[str, Any], path: Path) -> tuple[Any, Path]:
+    for key in declared:
+        if key not in _LONG_KEY:
+            hint = did_you_mean(str(key), _LONG_KEY)
+            raise reader.wrong((*path, key), "RV205", f"unknown key {key}", hint)
+    if "value" not in declared:
+        raise reader.wrong(path, "RV220", "a key needs `value`", "{value: c.email, sealed: true}")
+    if not isinstance(declared.get("sealed", False), bool):
+        raise reader.wrong((*path, "sealed"), "RV206", "sealed is true or false")
+    return declared["value"], (*path, "value")
+
+
 def _child(reader: Reader, name: str, given: Any, scope: Scope, path: Path) -> Child:
     if not isinstance(given, dict):
         raise reader.wrong(path, "RV206", "a child needs `from` and `where`")
-    if "first" in given:
-        reader.add_key((*path, "first"), "RV209", "first is not supported yet")
-        raise Wrong
     for key in given:
         if key not in _CHILD_KEYS:
             hint = did_you_mean(key, _CHILD_KEYS)
@@ -167,7 +189,34 @@ def _child(reader: Reader, name: str, given: Any, scope: Scope, path: Path) -> C
             (*path, "where"), "RV220", "a child's where names no column of the row", "x.id = s.id"
         )
     links = tuple(_links(condition, inner.aliases))
-    return Child(name, scan.where(condition, copy=False), inner.aliases, links)
+    first = _first(reader, given, scan, inner, path)
+    return Child(name, scan.where(condition, copy=False), inner.aliases, links, first)
+
+
+def _first(
+    reader: Reader, given: Mapping[str, Any], scan: exp.Select, scope: Scope, path: Path
+) -> tuple[exp.Ordered, ...]:
+    """Returns the order in which the first row counts; the table's key comes last."""
+    if "first" not in given:
+        return ()
+    at = (*path, "first")
+    try:
+        terms = expressions.parse_order(reader.text(at))
+    except ExpressionError as error:
+        raise reader.refused(at, error) from None
+    for term in terms:
+        reader.resolved(term, at, scope)
+    tables = [scan.args["from_"].this, *(join.this for join in scan.args.get("joins") or ())]
+    keys = []
+    for table in tables:
+        names = reader.tables[table.name].primary_key
+        if not names:
+            hint = "name its key in the schema file or under tables"
+            raise reader.wrong(at, "RV220", f"{table.name} has no primary key", hint)
+        for name in names:
+            column = exp.column(name, table=table.alias_or_name)
+            keys.append(exp.Ordered(this=column, desc=False, nulls_first=False))
+    return (*terms, *keys)
 
 
 def _check_on(reader: Reader, join: exp.Join, path: Path, scope: Scope) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,15 +18,19 @@ class Capabilities:
     `dialect` names the rendering of the expression table ("sqlite", "duckdb", "" for none:
     projections and filters are then plain columns). `filters` are the comparison node names
     (EQ, NEQ, LT, LTE, GT, GTE, In, Like, Is) it applies exactly; a REST table applies those
-    its catalog declares and everything is filtered again on arrival.
+    its catalog declares and everything is filtered again on arrival. `first_rows`: rows below a row
+    may come with an ORDER BY and LIMIT 1; else all come and the first is chosen on arrival.
+    `pages`: a scan may be read page by page, as Paged says.
     """
 
     dialect: str
     filters: frozenset[str]
     joins: bool = False
     children: bool = False
+    first_rows: bool = False
     order: bool = False
     limit: bool = False
+    pages: bool = False
 
 
 class Connector(Protocol):
@@ -54,3 +58,13 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Frees connections, threads and files."""
+
+
+class Paged(Connector, Protocol):
+    """A connector whose scans have any number of rows, in pages that the source makes."""
+
+    def pages(self, call: Any, deadline: Deadline) -> AsyncIterator[Answer]:
+        """Yields the answer to a scan without parameters, page by page; raises SourceError.
+
+        Neither limits.rows nor limits.pages holds; a list that does not end is an error.
+        """

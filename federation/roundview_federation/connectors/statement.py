@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from roundview_catalog.errors import InternalError, RequestError
 from roundview_catalog.model import SourceColumn, SourceTable
-from roundview_federation.plan import Fragment, keyset_of
+from roundview_federation.key_sets import in_keys, keyset_of, part_of_keyset
+from roundview_federation.plan import Fragment
 
 KeysetForm = Callable[[exp.Expr, exp.Placeholder], exp.Expr]
 """Writes `column IN the keys of a placeholder` for one dialect."""
@@ -50,6 +51,8 @@ def scope_of(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Scope:
             if table is None:
                 raise InternalError(f"{fragment.source} has no table {node.name}")
             found[node.alias_or_name] = table
+            for inner in table.view.find_all(exp.Table) if table.view is not None else ():
+                found[_inside(node.alias_or_name, inner.alias)] = tables[inner.name]
     for tree in trees:
         for column in tree.find_all(exp.Column):
             owners = [found[column.table]] if column.table in found else found.values()
@@ -75,6 +78,34 @@ def qualified(tree: exp.Select) -> exp.Select:
     return result
 
 
+def with_views(tree: exp.Select, scope: Scope) -> exp.Select:
+    """Replaces each named view by its SELECT, in place; columns must name their table.
+
+    What an equality with keys or values says of a view's column is said in every arm where it
+    is a plain column too, so that the indexes of the tables serve: no server carries every
+    condition into a UNION ALL or below a GROUP BY by itself.
+    """
+    for node in list(tree.find_all(exp.Table)):
+        alias = node.alias_or_name
+        view = scope.tables[alias].view
+        if view is None:
+            continue
+        inner = view.copy()
+        for table in inner.find_all(exp.Table):
+            name = exp.to_identifier(_inside(alias, table.alias), quoted=True)
+            table.set("alias", exp.TableAlias(this=name))
+        for column in inner.find_all(exp.Column):
+            column.set("table", exp.to_identifier(_inside(alias, column.table), quoted=True))
+        select = node.find_ancestor(exp.Select)
+        is_optional = isinstance(node.parent, exp.Join) and node.parent.side == "LEFT"
+        known = [] if select is None or is_optional else _known_of(select, alias)
+        for arm in inner.find_all(exp.Select):
+            _narrow(arm, known)
+        named = exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
+        node.replace(exp.Subquery(this=inner, alias=named))
+    return tree
+
+
 def with_physical_names(tree: exp.Select, scope: Scope) -> exp.Select:
     """Replaces the catalog's table names by the source's, each under its alias; in place."""
     for node in list(tree.find_all(exp.Table)):
@@ -97,6 +128,28 @@ def with_keysets(tree: exp.Select, form: KeysetForm) -> exp.Select:
             column, name = found
             node.replace(form(column.copy(), exp.Placeholder(this=name)))
     return tree
+
+
+def with_key_parts(fragment: Fragment) -> Fragment:
+    """Returns a fragment in which each column of a composite key has a key set of its own.
+
+    `(a, b) = ANY(:keys)` becomes `a = ANY(:keys__0) AND b = ANY(:keys__1)`, which asks for more
+    than the keys; what nobody asked for does not arrive. The executor binds the parts too.
+    """
+    tree = fragment.tree.copy()
+    parts: dict[str, None] = {}
+    for node in list(tree.find_all(exp.EQ)):
+        found = keyset_of(node)
+        if found is None or not isinstance(found[0], exp.Tuple):
+            continue
+        columns, name = found[0].expressions, found[1]
+        names = [part_of_keyset(name, at) for at in range(len(columns))]
+        parts |= dict.fromkeys(names)
+        pairs = zip(columns, names, strict=True)
+        node.replace(exp.paren(exp.and_(*(in_keys(column.copy(), one) for column, one in pairs))))
+    if not parts:
+        return fragment
+    return replace(fragment, tree=tree, keysets=(*fragment.keysets, *parts))
 
 
 def with_exact_text(tree: exp.Select, scope: Scope, collation: str) -> exp.Select:
@@ -147,6 +200,49 @@ def tables_of(select: exp.Select) -> Iterator[exp.Table]:
     for join in select.args.get("joins") or ():
         if isinstance(join.this, exp.Table):
             yield join.this
+
+
+def _inside(alias: str, inner: str) -> str:
+    return f"{alias}__{inner}"
+
+
+def _known_of(select: exp.Select, alias: str) -> list[exp.EQ]:
+    """Returns the conjuncts of a WHERE that compare columns of one table with what is known."""
+    where = select.args.get("where")
+    found = []
+    waiting = [where.this] if where is not None else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, exp.And):
+            waiting += [node.expression, node.this]
+        elif isinstance(node, exp.Paren):
+            waiting.append(node.this)
+        elif isinstance(node, exp.EQ):
+            columns = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
+            is_own = all(isinstance(c, exp.Column) and c.table == alias for c in columns)
+            if is_own and isinstance(node.expression, exp.Any | exp.Placeholder | exp.Literal):
+                found.append(node)
+    return found
+
+
+def _narrow(arm: exp.Select, known: list[exp.EQ]) -> None:
+    group = arm.args.get("group")
+    grouped = {one.sql() for one in group.expressions} if group is not None else None
+    values = {one.alias: one.this for one in arm.expressions}
+    if grouped is None and any(one.find(exp.AggFunc) for one in arm.expressions):
+        # One row for everything, whatever was asked.
+        return
+    for condition in known:
+        inner = condition.copy()
+        columns = [inner.this] if isinstance(inner.this, exp.Column) else inner.this.expressions
+        own = [values[column.name] for column in columns]
+        if not all(isinstance(value, exp.Column) for value in own):
+            continue
+        if grouped is not None and not all(value.sql() in grouped for value in own):
+            continue
+        for column, value in zip(columns, own, strict=True):
+            column.replace(value.copy())
+        arm.where(inner, copy=False)
 
 
 def _is_case_blind(column: exp.Column, scope: Scope) -> bool:

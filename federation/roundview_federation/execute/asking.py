@@ -11,6 +11,7 @@ from typing import Any
 
 from roundview_catalog.model import Source
 from roundview_federation.connectors.port import Connector
+from roundview_federation.key_sets import part_of_keyset
 from roundview_federation.plan import Answer, KeySet, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
 
@@ -67,7 +68,7 @@ class Asking:
         source = run.planned.fragment.source
         bound = self._params
         if run.keyset is not None:
-            bound = {**bound, run.keyset.name: list(run.owners)}
+            bound = {**bound, **_bound(run.keyset, run.owners)}
         started = time.perf_counter()
         limit = self._deadline.sooner(self._sources[source].limits.timeout)
         answer = await self._connectors[source].rows(run.planned.call, bound, limit)
@@ -105,3 +106,12 @@ class Asking:
         reserved = max(1, -(-len(run.owners) // per_call)) if per_call else 1
         self._calls[run.planned.fragment.source] += reserved
         return reserved
+
+
+def _bound(keyset: KeySet, keys: Mapping[Any, Any]) -> dict[str, Any]:
+    """Returns the keys, and each part of keys of several columns on its own."""
+    bound: dict[str, Any] = {keyset.name: list(keys)}
+    if len(keyset.types) > 1:
+        for at, part in enumerate(zip(*keys, strict=True)):
+            bound[part_of_keyset(keyset.name, at)] = list(dict.fromkeys(part))
+    return bound

@@ -16,6 +16,7 @@ from roundview_federation.connectors.port import Connector
 from roundview_federation.execute.asking import Asking, Outcome, Run
 from roundview_federation.execute.cursors import CursorSeal
 from roundview_federation.execute.ledger import Ledger
+from roundview_federation.execute.mirror import fill
 from roundview_federation.execute.steps import below_parents, ordered, paged
 from roundview_federation.execute.survive import survive
 from roundview_federation.plan import (
@@ -88,7 +89,12 @@ def bind(keyset: KeySet, customers: Customers) -> dict[Any, Any]:
     for branch, text, index in customers.keys.get(keyset.source, ()):
         if branch != keyset.branch:
             continue
-        native = native_key(text, keyset.type, keyset.prefix)
+        if keyset.opened is not None:
+            opened = keyset.opened(text)
+            if opened is None:
+                continue
+            text = opened
+        native = native_key(text, keyset.types, keyset.prefixes)
         if native is not None:
             owners[native] = index
     return owners
@@ -133,6 +139,9 @@ async def gather(
                 task.cancel()
     for run in runs.values():
         collecting.put(run, gathered)
+    for name, section in plan.sections.items():
+        for mirror in section.mirrors:
+            fill(gathered.rows[name], gathered.rows[mirror.section], mirror)
     _repeat(plan, customers, gathered)
     gathered.statuses = collecting.ledger.statuses()
     return gathered
@@ -172,7 +181,7 @@ def finish(
             groups = {owner: rows for owner, rows in groups.items() if ids[owner] is not None}
         if section.section.parent:
             groups = below_parents(groups)
-        missing = _missing((name,), gathered)
+        missing = _missing((name, *(m.section for m in section.mirrors)), gathered)
         output = Output(section.columns, missing=missing, failed=_failed((name,), gathered))
         for owner, rows in groups.items():
             cut = paged(section, ordered(section, rows), params, seal, plan.key.policy_shape)

@@ -15,6 +15,7 @@ from sqlglot import exp
 from roundview_federation.plan import Arrival, Handover, KeySet
 from roundview_federation.rewrite.field_code import LATE, FieldCode
 from roundview_federation.rewrite.push import Pushed
+from roundview_federation.rewrite.row_lists import each_element
 from roundview_federation.rewrite.source_keys import native_value
 from roundview_federation.rewrite.unfold import Unfolded
 
@@ -37,6 +38,8 @@ def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arr
     children stand after all columns.
     """
     code = FieldCode(unfolded, pushed.draft)
+    if unfolded.branch.lists:
+        code.namespace |= {"each_element": each_element, "lists": code.lists()}
     _guard(code, pushed)
     _owner(code, pushed, problem="person")
     _key(code)
@@ -57,7 +60,7 @@ def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arr
         f"{prefix.get(name, 'f_')}{name}" if name not in LATE or name in prefix else LATE[name]
         for name in unfolded.outputs
     )
-    row = f"(origin, key, {unfolded.slot!r}, {code.parent_key()}, {outputs})"
+    row = f"(origin, key, {_slot(unfolded)}, {code.parent_key()}, {outputs})"
     code.line(f"out[owner].append({row})")
 
     def compiled() -> Arrival:
@@ -78,7 +81,7 @@ def hand_over(unfolded: Unfolded, pushed: Pushed, keyset: KeySet) -> Callable[[]
     _owner(code, pushed)
     code.line("if owner is None:")
     code.line("    continue")
-    native = code.bind(partial(native_value, type_=keyset.type, prefix=keyset.prefix))
+    native = code.bind(partial(native_value, type_=keyset.types[0], prefix=keyset.prefixes[0]))
     code.attempt("value", code.column(unfolded.branch.key[0]))
     code.line(f"value = None if value is None else {native}(value)")
     code.line("if value is not None:")
@@ -93,12 +96,21 @@ def hand_over(unfolded: Unfolded, pushed: Pushed, keyset: KeySet) -> Callable[[]
 
 def _compiled(code: FieldCode, pushed: Pushed, name: str, head: tuple[str, ...]) -> Any:
     namespace = code.namespace
-    for alias, variable in code.child_names.items():
-        namespace[variable] = pushed.draft.child_position(alias)
+    for name_, variable in code.child_names.items():
+        namespace[variable] = pushed.draft.child_position(code.unfolded.children[name_])
     bound = [f"    {variable} = params[{name!r}]" for name, variable in code.parameters.items()]
-    text = "\n".join([*head, *bound, "    for r in rows:", *code.body])
+    loop = "    for r in rows:"
+    if code.unfolded.branch.lists:
+        loop = "    for r, element, position in each_element(rows, lists, note):"
+    text = "\n".join([*head, *bound, loop, *code.body])
     exec(compile(text, f"<{name}>", "exec"), namespace)  # noqa: S102 - our own text
     return namespace["convert"]
+
+
+def _slot(unfolded: Unfolded) -> str:
+    if not unfolded.branch.lists:
+        return repr(unfolded.slot)
+    return f"{unfolded.slot + '/'!r} + position" if unfolded.slot else "position"
 
 
 def _guard(code: FieldCode, pushed: Pushed) -> None:
@@ -116,22 +128,20 @@ def _owner(code: FieldCode, pushed: Pushed, problem: str = "") -> None:
     """
     bound = pushed.bound
     if bound is not None:
-        code.line(f"owner = owners.get({code.column(bound.column)})")
-        if problem:
+        values = [code.column(column) for column in bound.columns]
+        key = values[0] if len(values) == 1 else f"({', '.join(values)})"
+        code.line(f"owner = owners.get({key})")
+        if bound.through is not None or len(values) > 1:
+            # Its first row is another's, or only the parts of its key were asked for.
+            code.line("if owner is None:")
+            code.line("    continue")
+        elif problem:
             code.line("if owner is None:")
             code.line(f"    note({problem!r})")
             code.line("    continue")
         return
-    if not code.unfolded.person:
-        code.line("owner = None")
-    for at, person in enumerate(code.unfolded.person):
-        code.line("if owner is None:" if at else "if True:")
-        code.line("    try:")
-        code.line(f"        p = {code.source_expression(person.key)}")
-        code.line("    except ValueError:")
-        code.line("        p = None")
-        text = code.source_key(person.branch, [("p", person.type)])
-        code.line(f"    owner = None if p is None else {text}")
+    code.line("owner = None")
+    code.owner("owner", code.unfolded.person)
 
 
 def _key(code: FieldCode) -> None:
@@ -144,7 +154,7 @@ def _key(code: FieldCode) -> None:
     code.line(f"if {' or '.join(f'{part} is None' for part, _ in parts)}:")
     code.line("    note('source_key')")
     code.line("    continue")
-    code.line(f"key = {code.source_key(branch.name, parts)}")
+    code.line(f"key = {code.source_key(branch.name, parts, is_sealed=branch.is_sealed)}")
 
 
 def _used(code: FieldCode) -> list[str]:

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from sqlglot import exp
 
 from roundview_catalog import coerce, expressions
-from roundview_catalog.model import COMMON_FIELDS, Child, FieldMapping
+from roundview_catalog.errors import InternalError
+from roundview_catalog.mapped import Child, FieldMapping, PersonKey
+from roundview_catalog.model import COMMON_FIELDS
 from roundview_catalog.types import Kind, Type
-from roundview_federation.plan import keyset_of
+from roundview_federation.key_sets import keyset_of
 from roundview_federation.rewrite.push import FragmentDraft, pushed_value
+from roundview_federation.rewrite.row_lists import (
+    first_of,
+    json_elements,
+    split_text,
+    value_or_none,
+)
+from roundview_federation.rewrite.row_values import (
+    code_text,
+    composed,
+    computing,
+    fail,
+    literal_value,
+    parameter_types,
+)
+from roundview_federation.rewrite.sealing import key_space
 from roundview_federation.rewrite.source_keys import INTEGERS, escape_key
 from roundview_federation.rewrite.unfold import Unfolded
 
@@ -26,6 +44,7 @@ LATE: Final = {
     "as_of": "origin.as_of",
 }
 """Columns that need no field of their own: known when the row is, not from the row."""
+
 
 _FAILED: Final = object()
 _USUAL: Final[Mapping[Kind, str]] = {Kind.INTEGER: "int", Kind.BIGINT: "int", Kind.TEXT: "str"}
@@ -54,6 +73,7 @@ class FieldCode:
         self._fields = self.branch.slots[unfolded.slot]
         self._decoders: dict[Type, coerce.Coerce | None] = {}
         self._once: dict[str, str] = {}
+        self._firsts: set[str] = set()
         self._bearing = {name for names in unfolded.entity.bearing for name in names}
         self._bound: dict[int | str, tuple[str, Any]] = {}
 
@@ -81,6 +101,9 @@ class FieldCode:
         mapping = self._fields.get(name)
         if mapping is not None:
             self._mapped(name, mapping)
+        elif name == "organization_key":
+            self.line(f"f_{name} = None")
+            self.owner(f"f_{name}", self.unfolded.organization)
         elif name in COMMON_FIELDS:
             value = getattr(self.unfolded.source.defaults, _SOURCE_DEFAULTS.get(name, ""), None)
             self.line(f"f_{name} = {self.constant(value or None)}")
@@ -105,12 +128,33 @@ class FieldCode:
         parent = self.branch.parent
         if parent is None:
             return "None"
-        self.attempt("p", self.source_expression(parent.key))
-        text = self.source_key(parent.branch, [("p", parent.type)])
-        return f"None if p is None else {text}"
+        names = [f"p{part}" for part in range(len(parent.keys))]
+        for name, key in zip(names, parent.keys, strict=True):
+            self.attempt(name, self.source_expression(key))
+        parts = list(zip(names, parent.types, strict=True))
+        text = self.source_key(parent.branch, parts, is_sealed=parent.is_sealed)
+        return f"None if {' or '.join(f'{name} is None' for name in names)} else {text}"
 
-    def source_key(self, branch: str, parts: list[tuple[str, Type]]) -> str:
-        """Returns the text of a source key: `[branch:]part/part`."""
+    def owner(self, variable: str, alternatives: tuple[PersonKey, ...]) -> None:
+        """Assigns the source key of the first alternative that is not NULL to a None."""
+        for one in alternatives:
+            names = [f"p{part}" for part in range(len(one.keys))]
+            values = [self.source_expression(key) for key in one.keys]
+            self.line(f"if {variable} is None:")
+            self.line("    try:")
+            self.line(f"        {', '.join(names)} = {', '.join(values)}")
+            self.line("    except ValueError:")
+            self.line(f"        {' = '.join(names)} = None")
+            text = self.source_key(
+                one.branch, list(zip(names, one.types, strict=True)), is_sealed=one.is_sealed
+            )
+            absent = " or ".join(f"{name} is None" for name in names)
+            self.line(f"    {variable} = None if {absent} else {text}")
+
+    def source_key(
+        self, branch: str, parts: list[tuple[str, Type]], *, is_sealed: bool = False
+    ) -> str:
+        """Returns the text of a source key: `[branch:]part/part`, all parts sealed as one."""
         texts = []
         for text, type_ in parts:
             if type_.kind in INTEGERS:
@@ -119,6 +163,12 @@ class FieldCode:
                 self.namespace["escape"] = escape_key
                 texts.append(f"escape({text})")
         joined = " + '/' + ".join(texts)
+        if is_sealed:
+            if self.unfolded.sealing is None:
+                raise InternalError(f"{self.branch.id} is asked without the key that seals keys")
+            space = key_space(self.unfolded.source.name, branch)
+            seal = partial(self.unfolded.sealing.sealed, space=space)
+            joined = f"{self.bind(seal, f'seal {space}')}({joined})"
         return f"{branch + ':'!r} + {joined}" if branch else joined
 
     def _derived(self, name: str) -> None:
@@ -140,7 +190,7 @@ class FieldCode:
     def _mapped(self, name: str, mapping: FieldMapping) -> None:
         target = self.unfolded.entity.types[name]
         if isinstance(mapping.expr, exp.Literal | exp.Boolean | exp.Null) and not mapping.codes:
-            self.line(f"f_{name} = {self.constant(_literal(mapping, target))}")
+            self.line(f"f_{name} = {self.constant(literal_value(mapping, target))}")
             return
         ready = pushed_value(mapping, self.unfolded, self.draft)
         if ready is not None:
@@ -171,12 +221,23 @@ class FieldCode:
         self.line(f"if f_{name} is None:")
         self.line(f"    f_{name} = {self.bind(typed(mapping.null_code))}")
         self.line("else:")
-        self.namespace["code_text"] = _code_text
+        self.namespace["code_text"] = code_text
         self.line(f"    code = code_text(f_{name})")
         self.line(f"    f_{name} = {codes}.get(code, {otherwise})")
         if mapping.otherwise is None:
             self.line(f"    if f_{name} is None and code not in {codes}:")
             self.line(f"        note({name!r})")
+
+    def lists(self) -> tuple[Callable[[Any], Any], ...]:
+        """Returns what makes the elements of each list from a row of the answer."""
+        made = []
+        for one in self.branch.lists.values():
+            function = computing("r", self.source_expression(one.value), self.namespace)
+            elements = (
+                partial(split_text, separator=one.separator) if one.separator else json_elements
+            )
+            made.append(partial(composed, elements, function))
+        return tuple(made)
 
     # -- expressions -------------------------------------------------------------------------
 
@@ -219,10 +280,10 @@ class FieldCode:
             if column.table == _MEMBERSHIP:
                 return Type(Kind.BOOLEAN)
             if column.table == _PARAMETER:
-                return parameter_types.get(column.name, Type(Kind.TEXT))
+                return placeholder_types.get(column.name, Type(Kind.TEXT))
             return types[column.name]
 
-        parameter_types = _parameter_types(tree, types)
+        placeholder_types = parameter_types(tree, types)
         rewritten = tree.copy().transform(replaced)
         return expressions.python(rewritten, text, type_of)
 
@@ -231,19 +292,20 @@ class FieldCode:
 
         def child(alias: str) -> tuple[str, Callable[[exp.Column], str]]:
             declared = self._child_of(alias)
-            name = self.child_names.setdefault(declared.alias, f"K_{declared.alias}")
-
-            def column(c: exp.Column, row: str = "row") -> str:
-                at = self.draft.child_column(declared, c)
-                return self._decoded(f"row[{at}]", self.unfolded.column_type(c))
-
-            return f"r[{name}]", column
+            return self._rows(declared), self._column_of(declared)
 
         return expressions.python(tree, self.column, self.unfolded.column_type, child, self)
 
     def column(self, column: exp.Column) -> str:
-        """Returns the text of a source column's value."""
+        """Returns the text of a source column's value; of a child, in its first row."""
+        if column.table in self.branch.lists:
+            return f"element[{list(self.branch.lists).index(column.table)}]"
         type_ = self.unfolded.column_type(column)
+        child = self.unfolded.child_of(column)
+        if child is not None:
+            return self._decoded(
+                f"{self._first(child)}[{self.draft.child_column(child, column)}]", type_
+            )
         return self._decoded(f"r[{self.draft.column(column, type_)}]", type_)
 
     def constant(self, value: Any) -> str:
@@ -274,15 +336,43 @@ class FieldCode:
             self.line(f"    {name} = {code}")
             self.line("except ValueError:")
             self.line(f"    {name} = failed")
-            self.namespace["failed"], self.namespace["fail"] = _FAILED, _fail
+            self.namespace["failed"], self.namespace["fail"] = _FAILED, fail
         return f"({name} if {name} is not failed else fail())"
+
+    def _rows(self, child: Child) -> str:
+        return f"r[{self.child_names.setdefault(child.alias, f'K_{child.alias}')}]"
+
+    def _column_of(self, child: Child) -> Callable[[exp.Column], str]:
+        def column(c: exp.Column) -> str:
+            at = self.draft.child_column(child, c)
+            return self._decoded(f"row[{at}]", self.unfolded.column_type(c))
+
+        return column
+
+    def _first(self, child: Child) -> str:
+        """Chooses the first row of a child once per row, whoever needs it."""
+        name = f"first_{child.alias}"
+        if name in self._firsts:
+            return name
+        self._firsts.add(name)
+        terms = []
+        for at, term in enumerate(child.first):
+            column_type = self.unfolded.column_type
+            text = expressions.python(term.this, self._column_of(child), column_type)
+            self.namespace[f"{name}_{at}"] = partial(
+                value_or_none, computing("row", text, self.namespace)
+            )
+            terms.append(f"({name}_{at}, {bool(term.args.get('desc'))})")
+        self.namespace["first_of"] = first_of
+        self.line(f"{name} = first_of({self._rows(child)}, ({', '.join(terms)},))")
+        return name
 
     def _parameter(self, name: str) -> str:
         return self.parameters.setdefault(name, f"q{len(self.parameters)}")
 
     def _child_of(self, alias: str) -> Child:
-        for child in self.branch.children.values():
-            if alias == child.alias or alias in child.aliases:
+        for child in self.unfolded.children.values():
+            if alias in child.aliases:
                 return child
         raise KeyError(alias)
 
@@ -297,40 +387,3 @@ class FieldCode:
             # Most values are what they should be already: no call for those.
             return f"(v if (v := {cell}).__class__ is {usual} else {self.bind(decoder)}(v))"
         return f"{self.bind(decoder)}({cell})"
-
-
-def _fail() -> None:
-    raise ValueError("an aggregate failed")
-
-
-def _literal(mapping: FieldMapping, target: Type) -> Any:
-    expr = mapping.expr
-    if isinstance(expr, exp.Null):
-        return None
-    if isinstance(expr, exp.Boolean):
-        return bool(expr.this)
-    value: Any = expr.this if expr.is_string else expr.to_py()
-    converter = coerce.converter(mapping.type, target, "UTC")
-    return converter(value) if converter is not None else value
-
-
-def _code_text(value: Any) -> str:
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
-    return str(value)
-
-
-def _parameter_types(tree: exp.Expr, types: Mapping[str, Type]) -> dict[str, Type]:
-    """Gives each placeholder the type of the column that it is compared with."""
-    found: dict[str, Type] = {}
-    for node in tree.find_all(exp.Binary):
-        left, right = node.this, node.expression
-        for column, value in ((left, right), (right, left)):
-            if isinstance(column, exp.Column) and column.name in types:
-                if isinstance(value, exp.Placeholder):
-                    found[value.name] = types[column.name]
-                elif isinstance(value, exp.Column) and value.table == "principal":
-                    found[f"principal.{value.name}"] = types[column.name]
-    return found

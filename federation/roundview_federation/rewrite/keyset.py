@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from roundview_federation.plan import in_keys
+from roundview_federation.key_sets import in_keys
 from roundview_federation.rewrite.context import RewriteContext
 
 

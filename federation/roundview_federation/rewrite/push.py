@@ -9,11 +9,17 @@ from sqlglot import exp
 
 from roundview_catalog import expressions
 from roundview_catalog.errors import InternalError
-from roundview_catalog.model import Child, FieldMapping
+from roundview_catalog.mapped import Child, FieldMapping
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.port import Capabilities
-from roundview_federation.plan import ChildRows, Fragment, KeySet, in_keys
+from roundview_federation.key_sets import in_keys
+from roundview_federation.plan import ChildRows, Fragment, KeySet
 from roundview_federation.rewrite.unfold import Unfolded
+
+_ORDERED = (Kind.INTEGER, Kind.BIGINT, Kind.TEXT, Kind.ENUM)
+# SQLite and text files hold times as text of any form.
+_DATED = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.DECIMAL)
+_WITH_DATES = ("postgres", "mysql")
 
 
 @dataclass(slots=True)
@@ -30,10 +36,12 @@ class FragmentDraft:
     row_cap: int = 10_000
     columns: dict[str, tuple[int, exp.Expr, Type]] = field(default_factory=dict)
     children: dict[str, tuple[Child, dict[str, int]]] = field(default_factory=dict)
+    first_only: set[str] = field(default_factory=set)
+    """children of which the source itself chooses the first row"""
 
     def column(self, expr: exp.Expr, type_: Type) -> int:
         """Returns the position of an expression in the answer, adding it where it is new."""
-        name = expr.sql(dialect="postgres")
+        name = _text(expr)
         found = self.columns.get(name)
         if found is None:
             found = (len(self.columns), expr.copy(), type_)
@@ -42,12 +50,12 @@ class FragmentDraft:
 
     def child_column(self, child: Child, column: exp.Column) -> int:
         """Returns the position of a child's column in the child's rows."""
-        _, columns = self.children.setdefault(child.alias, (child, {}))
+        _, columns = self.children.setdefault(_identity(child), (child, {}))
         return columns.setdefault(column.sql(dialect="postgres"), len(columns))
 
-    def child_position(self, alias: str) -> int:
+    def child_position(self, child: Child) -> int:
         """Returns the position of a child's rows, counted from the end of the answer's row."""
-        return list(self.children).index(alias) - len(self.children)
+        return list(self.children).index(_identity(child)) - len(self.children)
 
     def fragment(self) -> Fragment:
         """Returns the finished fragment."""
@@ -56,10 +64,15 @@ class FragmentDraft:
             "expressions",
             [exp.alias_(expr, f"c{at}") for at, expr, _ in self.columns.values()],
         )
-        children = []
-        for alias, (child, columns) in self.children.items():
+        children: list[ChildRows] = []
+        for identity, (child, columns) in self.children.items():
             select = child.scan.copy()
             select.set("expressions", [exp.maybe_parse(c, dialect="postgres") for c in columns])
+            if identity in self.first_only:
+                select = select.order_by(*(term.copy() for term in child.first), copy=False)
+                select = select.limit(1, copy=False)
+            taken = {known.alias for known in children}
+            alias = f"{child.alias}_{len(children)}" if child.alias in taken else child.alias
             children.append(ChildRows(alias, select))
         return Fragment(
             id=self.id,
@@ -78,15 +91,20 @@ class FragmentDraft:
 class Bound:
     """One way to ask for the rows of known persons: a statement of its own.
 
-    `column` is what keys are compared with, `conditions` what else the mapping of the person
+    `columns` are what keys are compared with, `conditions` what else the mapping of the person
     or parent demands of such rows; `branch` is the individual branch that the keys lead to.
+    `through` is the child in whose first row the columns stand: rows are found by any of its
+    rows, and kept if the first one is of the person. `is_sealed` tells whether the xref has
+    the keys encrypted.
     """
 
     branch: str
-    column: exp.Column
-    type: Type
-    prefix: str
+    columns: tuple[exp.Column, ...]
+    types: tuple[Type, ...]
+    prefixes: tuple[str, ...]
     conditions: tuple[exp.Expr, ...]
+    through: Child | None = None
+    is_sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +124,31 @@ def bounds(unfolded: Unfolded) -> Iterator[Bound]:
     """
     earlier: list[exp.Expr] = []
     for person in unfolded.person:
-        column, prefix, conditions = _invert(person.key)
+        parts = [_invert(key) for key in person.keys]
+        columns = tuple(column for column, _, _ in parts)
         yield Bound(
             branch=person.branch,
-            column=column,
-            type=unfolded.column_type(column),
-            prefix=prefix,
-            conditions=(*conditions, *earlier),
+            columns=columns,
+            types=tuple(unfolded.column_type(column) for column in columns),
+            prefixes=tuple(prefix for _, prefix, _ in parts),
+            conditions=(*(one for _, _, some in parts for one in some), *earlier),
+            through=unfolded.child_of(columns[0]),
+            is_sealed=person.is_sealed,
         )
-        earlier.append(exp.Is(this=person.key.copy(), expression=exp.Null()))
+        absent = [exp.Is(this=key.copy(), expression=exp.Null()) for key in person.keys]
+        earlier.append(absent[0] if len(absent) == 1 else exp.paren(exp.or_(*absent)))
 
 
 def below(unfolded: Unfolded, above: Bound | None) -> Bound:
     """Returns the way to the rows below known rows of a parent, inverted like a person."""
     if unfolded.branch.parent is None:
         raise InternalError(f"{unfolded.branch.id} has no parent")
-    column, prefix, conditions = _invert(unfolded.branch.parent.key)
+    column, prefix, conditions = _invert(unfolded.branch.parent.keys[0])
     return Bound(
         branch=above.branch if above else "",
-        column=column,
-        type=unfolded.column_type(column),
-        prefix=prefix,
+        columns=(column,),
+        types=(unfolded.column_type(column),),
+        prefixes=(prefix,),
         conditions=conditions,
     )
 
@@ -158,11 +180,11 @@ def push(
     keysets: tuple[str, ...] = ()
     if bound is not None and keyset is not None:
         keysets = (keyset.name,)
-        rendered.append(in_keys(bound.column.copy(), keyset.name))
+        rendered.append(_keys(bound, keyset.name, unfolded, capabilities))
     rendered.extend(conditions)
     if rendered:
         base = base.where(exp.and_(*rendered), copy=False)
-    identity = f"{unfolded.source.name}|{base.sql(dialect='postgres')}"
+    identity = f"{unfolded.source.name}|{base.sql(dialect='postgres', copy=False)}"
     draft = drafts.get(identity)
     if draft is None:
         is_scan = not keysets and not conditions
@@ -178,6 +200,12 @@ def push(
             row_cap=limits.scan_rows if is_scan else limits.rows,
         )
         drafts[identity] = draft
+    if capabilities.first_rows:
+        draft.first_only |= {
+            _identity(child)
+            for child in unfolded.children.values()
+            if child.first and _orders_alike(child, unfolded, capabilities.dialect)
+        }
     return Pushed(draft, tuple(residual), bound)
 
 
@@ -187,7 +215,7 @@ def pushed_value(
     """Returns where the source's own value of a computed mapping arrives, if it may be pushed."""
     if isinstance(mapping.expr, exp.Column) or not draft.dialect:
         return None
-    if any(c.table in unfolded.branch.children for c in mapping.expr.find_all(exp.Column)):
+    if unfolded.is_late(mapping.expr):
         return None
     if mapping.expr.find(exp.AggFunc) is not None:
         return None
@@ -204,6 +232,8 @@ def _goes(conjunct: exp.Expr, unfolded: Unfolded, capabilities: Capabilities) ->
         return False
     if conjunct.find(exp.Select) is not None:
         return True
+    if unfolded.is_late(conjunct):
+        return False
     return expressions.pushable(conjunct, capabilities.dialect, unfolded.column_type)
 
 
@@ -211,6 +241,61 @@ def _render(conjunct: exp.Expr, unfolded: Unfolded, capabilities: Capabilities) 
     if conjunct.find(exp.Select) is not None:
         return conjunct.copy()
     return expressions.render(conjunct, capabilities.dialect, unfolded.column_type)
+
+
+def _keys(bound: Bound, keyset: str, unfolded: Unfolded, capabilities: Capabilities) -> exp.Expr:
+    columns: list[exp.Expr] = [column.copy() for column in bound.columns]
+    known = in_keys(_row(columns), keyset)
+    if bound.through is None:
+        return known
+    child = bound.through
+    rows = child.scan.copy()
+    where = rows.args["where"]
+    rows.set("where", None)
+    # What else ties the child to the row is left out: the first row is checked on arrival.
+    kept = [
+        conjunct.copy()
+        for conjunct in _conjuncts(where.this)
+        if all(column.table in child.aliases for column in conjunct.find_all(exp.Column))
+    ]
+    kept += [
+        _render(condition, unfolded, capabilities)
+        for condition in bound.conditions
+        if all(column.table in child.aliases for column in condition.find_all(exp.Column))
+        and expressions.pushable(condition, capabilities.dialect, unfolded.column_type)
+    ]
+    links = [(mine, other) for mine, other in child.links if other.table in unfolded.aliases]
+    rows.set("expressions", [mine.copy() for mine, _ in links])
+    rows = rows.where(exp.and_(*kept, known), copy=False)
+    above = _row([other.copy() for _, other in links])
+    return exp.In(this=above, query=exp.Subquery(this=rows))
+
+
+def _row(columns: list[exp.Expr]) -> exp.Expr:
+    return columns[0] if len(columns) == 1 else exp.Tuple(expressions=columns)
+
+
+def _identity(child: Child) -> str:
+    terms = ", ".join(term.sql(dialect="postgres") for term in child.first)
+    return f"{child.alias}|{child.scan.sql(dialect='postgres')}|{terms}"
+
+
+def _orders_alike(child: Child, unfolded: Unfolded, dialect: str) -> bool:
+    """Tells whether the source orders the child's rows as PostgreSQL would."""
+    for term in child.first:
+        if not isinstance(term.this, exp.Column):
+            return False
+        kind = unfolded.column_type(term.this).kind
+        if kind not in _ORDERED and not (kind in _DATED and dialect in _WITH_DATES):
+            return False
+    return True
+
+
+def _text(expr: exp.Expr) -> str:
+    """Returns the name under which equal expressions meet."""
+    if isinstance(expr, exp.Column) and not expr.args.get("db"):
+        return f"{expr.table}.{expr.name}" if expr.table else expr.name
+    return expr.sql(dialect="postgres")
 
 
 def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:

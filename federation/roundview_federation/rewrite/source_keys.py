@@ -28,9 +28,22 @@ def split_key(source_key: str) -> tuple[str, str]:
     return (branch, key) if colon else ("", source_key)
 
 
-def native_key(text: str, type_: Type, prefix: str = "") -> Any:
-    """Returns a key part as its column holds it, None where that is impossible."""
-    return native_value(unescape_key(text), type_, prefix)
+def native_key(text: str, types: tuple[Type, ...], prefixes: tuple[str, ...] = ("",)) -> Any:
+    """Returns a key as its columns hold it, None where that is impossible.
+
+    >>> native_key("de/17", (Type(Kind.TEXT), Type(Kind.BIGINT)), ("", ""))
+    ('de', 17)
+    """
+    if len(types) == 1:
+        return native_value(unescape_key(text), types[0], prefixes[0])
+    parts = text.split("/")
+    if len(parts) != len(types):
+        return None
+    values = tuple(
+        native_value(unescape_key(part), type_, prefix)
+        for part, type_, prefix in zip(parts, types, prefixes, strict=True)
+    )
+    return None if None in values else values
 
 
 def native_value(value: Any, type_: Type, prefix: str = "") -> Any:

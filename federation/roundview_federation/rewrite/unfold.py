@@ -9,9 +9,11 @@ from typing import TypeVar
 from sqlglot import exp
 
 from roundview_catalog.errors import InternalError, RequestError
-from roundview_catalog.model import Branch, Catalog, Entity, PersonKey, Source
-from roundview_catalog.types import Type
-from roundview_federation.plan import keyset_of
+from roundview_catalog.mapped import Child, PersonKey
+from roundview_catalog.model import Branch, Catalog, Entity, Source
+from roundview_catalog.types import Kind, Type
+from roundview_federation.key_sets import keyset_of
+from roundview_federation.rewrite.sealing import KeySealing
 
 _Tree = TypeVar("_Tree", bound=exp.Expr)
 
@@ -21,11 +23,11 @@ class Unfolded:
     """One branch and slot of a section.
 
     `scan` is FROM and WHERE over the source's tables, with the parent's rows joined where
-    the branch lies below one; `aliases` names the table of each alias, `person` the
-    alternatives (the parent's where the branch has none). `above` is the parent where the
-    source cannot join and only the parent knows the person: its rows are asked for first.
-    `masks` and `row_filter` hold at the leaf, `where` is what the asker wrote; all three are
-    over canonical columns.
+    the branch lies below one; `aliases` names the table of each alias, `person` and
+    `organization` the alternatives (the parent's where the branch has none), `children` the rows
+    below by name. `above` is the parent where the source cannot join and only the parent knows
+    the person: its rows are asked for first. `masks` and `row_filter` hold at the leaf, `where` is
+    what the asker wrote; all three are over canonical columns.
     """
 
     branch: Branch
@@ -35,29 +37,49 @@ class Unfolded:
     scan: exp.Select
     aliases: Mapping[str, str]
     person: tuple[PersonKey, ...]
+    children: Mapping[str, Child]
+    organization: tuple[PersonKey, ...]
     outputs: tuple[str, ...]
     masks: Mapping[str, exp.Expr]
     row_filter: exp.Expr | None
     where: exp.Expr | None
     above: Branch | None = None
+    sealing: KeySealing | None = None
 
     def column_type(self, column: exp.Column) -> Type:
-        """Returns the source type of a column of the scan or of a child."""
-        table = self.aliases.get(column.table)
-        if table is None and column.table in self.branch.children:
-            child = self.branch.children[column.table]
-            table = child.aliases[column.table]
-        if table is None:
-            for child in self.branch.children.values():
-                if column.table in child.aliases:
-                    table = child.aliases[column.table]
-        if table is None:
-            table = next(iter(self.aliases.values()))
+        """Returns the source type of a column of the scan, of a child or of a list."""
+        if column.table in self.branch.lists:
+            return Type(Kind.TEXT)
+        child = self.child_of(column)
+        aliases = self.aliases if child is None else child.aliases
+        table = aliases.get(column.table) or next(iter(self.aliases.values()))
         return self.source.tables[table].columns[column.name].type
+
+    def is_late(self, tree: exp.Expr) -> bool:
+        """Tells whether an expression needs a first row or a list, which are there on arrival."""
+        return any(
+            column.table in self.branch.lists or self.child_of(column) is not None
+            for column in tree.find_all(exp.Column)
+        )
+
+    def child_of(self, column: exp.Column) -> Child | None:
+        """Returns the child whose rows have the column, None for a column of the row itself."""
+        if column.table in self.aliases:
+            return None
+        for child in self.children.values():
+            if column.table in child.aliases:
+                return child
+        return None
 
 
 def unfold(
-    tree: exp.Select, branch: Branch, catalog: Catalog, outputs: tuple[str, ...], *, joins: bool
+    tree: exp.Select,
+    branch: Branch,
+    catalog: Catalog,
+    outputs: tuple[str, ...],
+    *,
+    joins: bool,
+    sealing: KeySealing | None = None,
 ) -> Iterator[Unfolded]:
     """Yields the branch's slots under an authorized section tree.
 
@@ -65,7 +87,7 @@ def unfold(
     their person themselves; else they are found through the parent's, in a round of their own.
     """
     source = catalog.sources[branch.source]
-    scan, aliases, person = _with_parent(branch, source, joins=joins)
+    rows = _with_parent(branch, source, joins=joins)
     leaf = tree.args["from_"].this.this
     masks = {
         projection.alias: projection.this
@@ -79,14 +101,17 @@ def unfold(
         slot="",
         entity=entity,
         source=source,
-        scan=scan,
-        aliases=aliases,
-        person=person,
+        scan=rows.scan,
+        aliases=rows.aliases,
+        person=rows.person,
+        children=rows.children,
+        organization=rows.organization,
         outputs=outputs,
         masks=masks,
         row_filter=leaf_where.this if leaf_where else None,
         where=_asked(tree),
-        above=None if joins or person else parent_branch(branch, source),
+        above=None if joins or rows.person else parent_branch(branch, source),
+        sealing=sealing,
     )
     for slot in branch.slots:
         yield replace(shared, slot=slot)
@@ -104,6 +129,8 @@ def unfold_above(below: Unfolded) -> Unfolded:
         scan=above.scan.copy(),
         aliases=above.aliases,
         person=above.person,
+        children=above.children,
+        organization=above.organization,
         outputs=(),
         masks={},
         row_filter=None,
@@ -137,33 +164,76 @@ def _is_customer_key(node: exp.Expr) -> bool:
     return bound is not None and bound[0].name == "customer_id"
 
 
-def _with_parent(
-    branch: Branch, source: Source, *, joins: bool
-) -> tuple[exp.Select, Mapping[str, str], tuple[PersonKey, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the rows of a branch are made of, those above them joined."""
+
+    scan: exp.Select
+    aliases: Mapping[str, str]
+    person: tuple[PersonKey, ...]
+    organization: tuple[PersonKey, ...]
+    children: Mapping[str, Child]
+
+
+def _with_parent(branch: Branch, source: Source, *, joins: bool) -> _Rows:
     parent = parent_branch(branch, source)
     if parent is None or branch.parent is None or not joins:
-        return branch.scan.copy(), branch.aliases, branch.person
-    outer, outer_aliases, outer_person = _with_parent(parent, source, joins=joins)
-    names = {alias: f"{parent.entity}_{alias}" for alias in outer_aliases}
-    outer = _renamed(outer, names)
+        return _Rows(
+            branch.scan.copy(),
+            branch.aliases,
+            branch.person,
+            branch.organization,
+            branch.children,
+        )
+    above = _with_parent(parent, source, joins=joins)
+    names = {alias: f"{parent.entity}_{alias}" for alias in above.aliases}
+    inner = {a: f"{parent.entity}_{a}" for c in above.children.values() for a in c.aliases}
+    outer = _renamed(above.scan, names)
     scan = branch.scan.copy()
-    key = _renamed(parent.key[0], names)
+    on = [
+        exp.EQ(this=_renamed(key, names), expression=own.copy())
+        for key, own in zip(parent.key, branch.parent.keys, strict=True)
+    ]
     scan = scan.join(
         outer.args["from_"].this,
-        on=exp.EQ(this=key, expression=branch.parent.key.copy()),
+        on=exp.and_(*on),
         copy=False,
     )
     for join in outer.args.get("joins") or ():
         scan.append("joins", join)
     if outer.args.get("where"):
         scan = scan.where(outer.args["where"].this, copy=False)
-    aliases = {**branch.aliases, **{names[a]: table for a, table in outer_aliases.items()}}
-    person = branch.person or tuple(replace(p, key=_renamed(p.key, names)) for p in outer_person)
-    return scan, aliases, person
+    aliases = {**branch.aliases, **{names[a]: table for a, table in above.aliases.items()}}
+    names = {**inner, **names}
+    person = branch.person or _renamed_owners(above.person, names)
+    organization = branch.organization or _renamed_owners(above.organization, names)
+    children = dict(branch.children)
+    for child in above.children.values():
+        if child.first:
+            # The person or organization may stand there.
+            renamed = _renamed_child(child, f"{parent.entity}_{child.alias}", names)
+            children[renamed.alias] = renamed
+    return _Rows(scan, aliases, person, organization, children)
+
+
+def _renamed_owners(
+    owners: tuple[PersonKey, ...], names: Mapping[str, str]
+) -> tuple[PersonKey, ...]:
+    return tuple(replace(o, keys=tuple(_renamed(key, names) for key in o.keys)) for o in owners)
+
+
+def _renamed_child(child: Child, alias: str, names: Mapping[str, str]) -> Child:
+    return Child(
+        alias=alias,
+        scan=_renamed(child.scan, names),
+        aliases={names[a]: table for a, table in child.aliases.items()},
+        links=tuple((_renamed(mine, names), _renamed(other, names)) for mine, other in child.links),
+        first=tuple(_renamed(term, names) for term in child.first),
+    )
 
 
 def _renamed(tree: _Tree, names: Mapping[str, str]) -> _Tree:
-    result = tree.copy()
+    result: _Tree = tree.copy()
     for column in result.find_all(exp.Column):
         if column.table in names:
             column.set("table", exp.to_identifier(names[column.table]))

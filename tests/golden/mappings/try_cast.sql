@@ -1,6 +1,7 @@
 -- shop.organization
 SELECT
   a.id AS k1,
+  a.id AS o1,
   a.name AS name,
   TRY_CAST(a.staff AS INT) AS employee_count
 FROM accounts AS a;

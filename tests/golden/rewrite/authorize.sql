@@ -88,6 +88,24 @@ FROM (
 WHERE
   support_case.queue = ANY %(queues)s
 
+-- Messages of the desk: a condition that waits for arrival
+SELECT
+  message.body_excerpt
+FROM message
+WHERE
+  message.direction = %(direction)s
+-- becomes
+SELECT
+  message.body_excerpt
+FROM (
+  SELECT
+    body_excerpt,
+    direction
+  FROM message
+) AS message
+WHERE
+  message.direction = %(direction)s
+
 -- People of the CRM: a masked birth date
 SELECT
   individual.full_name,

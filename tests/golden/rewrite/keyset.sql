@@ -116,6 +116,29 @@ FROM (
 WHERE
   support_case.queue = ANY %(queues)s AND support_case.customer_id = ANY %(who)s
 
+-- Messages of the desk: a condition that waits for arrival
+SELECT
+  message.body_excerpt
+FROM (
+  SELECT
+    body_excerpt,
+    direction
+  FROM message
+) AS message
+WHERE
+  message.direction = %(direction)s
+-- becomes
+SELECT
+  message.body_excerpt
+FROM (
+  SELECT
+    body_excerpt,
+    direction
+  FROM message
+) AS message
+WHERE
+  message.direction = %(direction)s AND message.customer_id = ANY %(who)s
+
 -- People of the CRM: a masked birth date
 SELECT
   individual.full_name,

@@ -123,6 +123,26 @@ FROM tickets AS t
 WHERE
   t.user_id = ANY %(keys)s
 
+-- Messages of the desk: a condition that waits for arrival
+SELECT
+  1
+FROM messages AS m
+WHERE
+  m.type <> 'N'
+-- becomes
+-- on arrival: m.type <> 'N'
+-- support
+SELECT
+  m.type AS c0,
+  m.user_id AS c1,
+  m.id AS c2,
+  m.body AS c3,
+  m.created AS c4,
+  m.ticket_id AS c5
+FROM messages AS m
+WHERE
+  m.user_id = ANY %(keys)s
+
 -- People of the CRM: a masked birth date
 SELECT
   1

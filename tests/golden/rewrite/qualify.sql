@@ -62,6 +62,19 @@ FROM support_case
 WHERE
   support_case.queue = ANY %(queues)s
 
+-- Messages of the desk: a condition that waits for arrival
+SELECT
+  body_excerpt
+FROM message
+WHERE
+  direction = %(direction)s
+-- becomes
+SELECT
+  message.body_excerpt
+FROM message
+WHERE
+  message.direction = %(direction)s
+
 -- People of the CRM: a masked birth date
 SELECT
   full_name,

@@ -118,6 +118,27 @@ FROM tickets AS t
 -- person: t.user_id
 -- where: support_case.queue = ANY %(queues)s
 
+-- Messages of the desk: a condition that waits for arrival
+SELECT
+  message.body_excerpt
+FROM (
+  SELECT
+    body_excerpt,
+    direction
+  FROM message
+) AS message
+WHERE
+  message.direction = %(direction)s AND message.customer_id = ANY %(who)s
+-- becomes
+-- support.message
+SELECT
+  1
+FROM messages AS m
+WHERE
+  m.type <> 'N'
+-- person: m.user_id
+-- where: message.direction = %(direction)s
+
 -- People of the CRM: a masked birth date
 SELECT
   individual.full_name,

@@ -63,6 +63,7 @@ class FilesConnector:
         filters=frozenset({"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "In", "Like", "Is"}),
         joins=True,
         children=True,
+        first_rows=True,
         order=True,
         limit=True,
     )

@@ -18,8 +18,11 @@ from roundview_federation.connectors.statement import (
     qualified,
     scope_of,
     tables_of,
+    with_key_parts,
+    with_views,
 )
-from roundview_federation.plan import ChildRows, Fragment, keyset_of
+from roundview_federation.key_sets import keyset_of
+from roundview_federation.plan import ChildRows, Fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,10 @@ _TYPES: Final[Mapping[Kind, str]] = {
 
 def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> FilesCall:
     """Returns the statement of a fragment."""
+    fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
-    trees = [qualified(fragment.tree), *(qualified(child.tree) for child in fragment.children)]
+    asked = (fragment.tree, *(child.tree for child in fragment.children))
+    trees = [with_views(qualified(tree), scope) for tree in asked]
     bound = _bound_columns(trees)
     inputs: list[FileInput] = []
     kinds = dict(_keyset_kinds(trees, scope))
@@ -91,8 +96,8 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Files
     bind_names(single, fragment.keysets, kept=(*files, _TOLERANT))
     is_tolerant = any(node.name == _TOLERANT for node in tree.find_all(exp.Placeholder))
     return FilesCall(
-        many=tree.sql(dialect="duckdb", identify=True),
-        one=single.sql(dialect="duckdb", identify=True),
+        many=tree.sql(dialect="duckdb", identify=True, copy=False),
+        one=single.sql(dialect="duckdb", identify=True, copy=False),
         names=names,
         kinds=kinds,
         inputs=tuple(inputs),
@@ -196,8 +201,12 @@ def _child(child: ChildRows, tree: exp.Select, scope: Scope) -> exp.Expr:
         declared = scope.column(node) if isinstance(node, exp.Column) else None
         is_instant = declared is not None and declared.type.kind is Kind.TIMESTAMPTZ
         cells.append(_utc(node) if is_instant else node)
-    row = exp.Anonymous(this="row", expressions=cells)
-    rows = exp.Anonymous(this="list", expressions=[row])
+    row: exp.Expr = exp.Anonymous(this="row", expressions=cells)
+    if tree.args.get("limit") is not None:
+        tree.set("expressions", [exp.alias_(row, "cells")])
+        row = exp.column("cells", table="first")
+        tree = exp.select(row).from_(tree.subquery("first", copy=False))
+    rows = exp.Anonymous(this="list", expressions=[row.copy()])
     tree.set("expressions", [exp.Coalesce(this=rows, expressions=[exp.Array()])])
     return exp.alias_(exp.Subquery(this=tree), f"rows_{child.alias}", quoted=True)
 

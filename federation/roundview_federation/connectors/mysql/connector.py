@@ -59,6 +59,7 @@ class MysqlConnector:
         filters=frozenset({"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "In", "Is"}),
         joins=True,
         children=True,
+        first_rows=True,
         order=True,
         limit=True,
     )

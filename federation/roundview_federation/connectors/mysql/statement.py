@@ -28,8 +28,10 @@ from roundview_federation.connectors.statement import (
     bind_names,
     qualified,
     scope_of,
+    with_key_parts,
     with_keysets,
     with_physical_names,
+    with_views,
 )
 from roundview_federation.plan import ChildRows, Fragment
 
@@ -95,6 +97,7 @@ class Mismatch(Exception):
 
 def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> MysqlCall:
     """Returns the call of a fragment; raises RequestError for unknown columns."""
+    fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
     writer = _Writer(fragment, scope, None)
     bind_names(writer.tree, fragment.keysets)
@@ -153,13 +156,15 @@ class _Writer:
                 value.replace(self._shown(value.copy()))
         for child in fragment.children:
             qualified_child = ChildRows(child.alias, qualified(child.tree))
-            grouped = links_of(qualified_child, scope) if fragment.is_scan else None
+            is_one = child.tree.args.get("limit") is not None
+            is_grouped = fragment.is_scan and not is_one
+            grouped = links_of(qualified_child, scope) if is_grouped else None
             value = self._grouped(child, *grouped) if grouped else self._bound(child)
             named = exp.alias_(value, f"rows_{child.alias}", quoted=True)
             self.tree.append("expressions", named)
 
     def _translated(self, tree: exp.Select) -> exp.Select:
-        result = qualified(tree)
+        result = with_views(qualified(tree), self._scope)
         for node in list(result.find_all(*_COMPARISONS)):
             self._compare(node)
         for term in result.find_all(exp.Ordered):
@@ -195,7 +200,9 @@ class _Writer:
     def _list(self, rows: exp.Select) -> exp.Expr:
         cells = [self._cell(node) for node in rows.expressions]
         row = exp.Anonymous(this="JSON_ARRAY", expressions=cells)
-        return exp.Anonymous(this="JSON_ARRAYAGG", expressions=[row])
+        is_one = rows.args.get("limit") is not None
+        name = "JSON_ARRAY" if is_one else "JSON_ARRAYAGG"
+        return exp.Anonymous(this=name, expressions=[row])
 
     def _native(self, column: exp.Column) -> NativeColumn | None:
         table = self._scope.tables.get(column.table)
@@ -342,6 +349,8 @@ def _text(tree: exp.Select, layout: Layout) -> str:
 
 def _check(call: MysqlCall, layout: Layout) -> None:
     for alias, table in call.scope.tables.items():
+        if table.view is not None:
+            continue
         if not layout.has_table(table.physical):
             raise Mismatch(f"has no table {table.name}")
         for name in _used(call, alias):

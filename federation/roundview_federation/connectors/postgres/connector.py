@@ -41,6 +41,7 @@ class PostgresConnector:
         filters=frozenset({"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "In", "Is", "Like"}),
         joins=True,
         children=True,
+        first_rows=True,
         order=True,
         limit=True,
     )

@@ -16,9 +16,12 @@ from roundview_federation.connectors.statement import (
     bind_names,
     qualified,
     scope_of,
+    with_key_parts,
     with_physical_names,
+    with_views,
 )
-from roundview_federation.plan import ChildRows, Fragment, keyset_of
+from roundview_federation.key_sets import keyset_of
+from roundview_federation.plan import ChildRows, Fragment
 
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 _COMPARISONS = (
@@ -56,6 +59,7 @@ def compile_call(
     fragment: Fragment, tables: Mapping[str, SourceTable], schema: str
 ) -> PostgresCall:
     """Returns the statement of a fragment; `schema` is the database schema of its tables."""
+    fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
     form = ""
     tree = _translated(fragment.tree, scope)
@@ -84,7 +88,7 @@ def compile_call(
 
 
 def _translated(tree: exp.Select, scope: Scope) -> exp.Select:
-    result = with_physical_names(qualified(tree), scope)
+    result = with_physical_names(with_views(qualified(tree), scope), scope)
     for column in list(result.find_all(exp.Column)):
         if not isinstance(column.parent, _ON_ITS_OWN):
             column.replace(_argument(column, scope))
@@ -190,7 +194,10 @@ def _add_child(
     tree: exp.Select, child: ChildRows, scope: Scope, name: str, *, is_grouped: bool
 ) -> str:
     """Joins a child's rows as one JSON column; returns the form."""
-    split = links_of(ChildRows(child.alias, qualified(child.tree)), scope) if is_grouped else None
+    is_one = child.tree.args.get("limit") is not None
+    split = None
+    if is_grouped and not is_one:
+        split = links_of(ChildRows(child.alias, qualified(child.tree)), scope)
     rows = exp.column("rows", table=name, quoted=True)
     empty = exp.Literal.string("[]")
     if split is None:
@@ -230,7 +237,9 @@ def _rows_of(inner: exp.Select, scope: Scope) -> exp.Expr:
             value = columns.as_text(value.this)
         cells.append(value.copy())
     row = exp.Anonymous(this="json_build_array", expressions=cells)
-    rows = exp.Anonymous(this="json_agg", expressions=[row])
+    is_one = inner.args.get("limit") is not None
+    name = "json_build_array" if is_one else "json_agg"
+    rows = exp.Anonymous(this=name, expressions=[row])
     return exp.alias_(rows, "rows", quoted=True)
 
 

@@ -3,51 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from operator import eq, ge, gt, le, lt, ne
-from types import MappingProxyType
-from typing import Any, Final
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from sqlglot import exp
 
-from roundview_catalog.errors import RequestError, SourceError
+from roundview_catalog.errors import RequestError
 from roundview_catalog.model import Source, SourceTable
-from roundview_catalog.secrets import resolve
+from roundview_catalog.tables import AccessPath, RestTable
 from roundview_federation.connectors import connection as connections
-from roundview_federation.connectors.http_port import HttpPort, Origin, open_port
+from roundview_federation.connectors.http_port import HttpPort, open_port
 from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.rest.arriving import ForeignRowsError, Wanted
+from roundview_federation.connectors.rest.authorization import authorization
+from roundview_federation.connectors.rest.columns import COMPARE, Named
+from roundview_federation.connectors.rest.failures import failed
 from roundview_federation.connectors.rest.fetch import Fetch, Meter
+from roundview_federation.connectors.rest.held import HeldTable, held_join
 from roundview_federation.connectors.rest.lists import ListReader, together
-from roundview_federation.connectors.rest.routes import (
-    Call,
-    Condition,
-    Route,
-    normal,
-    normal_forms,
-    routes,
-)
+from roundview_federation.connectors.rest.origin import origin_of
+from roundview_federation.connectors.rest.routes import Call, Route, routes
 from roundview_federation.connectors.rest.sharing import SharedFetch
 from roundview_federation.connectors.rest.tables import ColumnValue, RestRows, rest_rows
-from roundview_federation.connectors.rest.values import root_of
-from roundview_federation.plan import Answer, Fragment, keyset_of
+from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
 
-_COMPARE: Final[Mapping[str, Callable[[Any, Any], Any]]] = MappingProxyType(
-    {"EQ": eq, "NEQ": ne, "LT": lt, "LTE": le, "GT": gt, "GTE": ge}
-)
+_WHOLE = Call("", (), None, {})
+"""What rows of a held table came by: nothing was asked of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestCall:
-    """What a fragment needs: the routes that can answer it, its columns, its conditions."""
+    """What a fragment needs: the routes that can answer it, or the held table that it reads."""
 
-    rows: RestRows
+    wanted: Wanted
     routes: tuple[Route, ...]
-    columns: tuple[str, ...]
-    conditions: tuple[Condition, ...]
+    held: HeldTable | None
     fields: frozenset[str]
     keysets: tuple[str, ...]
     row_cap: int
@@ -59,14 +52,18 @@ class RestCall:
         return max((route.per_call for route in self.routes), default=0)
 
 
-class _ForeignRowsError(Exception):
-    """A call brought rows and none that it asked for."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The rows of each call, and whether some were left out by a cap."""
+
+    lists: Sequence[tuple[Route, Call, list[Any]]]
+    is_truncated: bool
 
 
 class RestConnector:
-    """One API under one base URL. Only GET is ever sent."""
+    """One API under one base URL. Only GET is sent, and POST where the catalog declares it."""
 
-    capabilities = Capabilities(dialect="", filters=frozenset(_COMPARE))
+    capabilities = Capabilities(dialect="", filters=frozenset(COMPARE), pages=True)
 
     def __init__(
         self, source: Source, *, env: Mapping[str, str], port: HttpPort | None = None
@@ -74,48 +71,48 @@ class RestConnector:
         self.source = source.name
         self._tables = source.tables
         self._limits = source.limits
-        origin, self._base = _origin(source, env)
+        address = connections.text(source, "base_url", env)
+        self._origin, path = origin_of(source, "base_url", address)
+        self._base = path.rstrip("/")
         is_private = source.connection.get("private") is True
+        self._authorization = authorization(source, env)
         self._port = port or open_port(
-            origin, private=is_private, connections=source.limits.concurrency
+            self._origin, private=is_private, connections=source.limits.concurrency
         )
-        self._fetch = SharedFetch(
-            Fetch(source.name, self._port, source.limits, _authorization(source, env))
-        )
+        fetch = Fetch(source.name, self._port, source.limits, self._authorization)
+        self._fetch = SharedFetch(fetch)
+        self._held: dict[str, HeldTable] = {}
 
     def compile(self, fragment: Fragment) -> RestCall:
         """Returns the routes that can answer; raises RequestError RV117 if only a scan can."""
         tree = fragment.tree
-        if tree.args.get("joins") or fragment.children:
-            raise RequestError(f"{self.source} cannot join", code="RV103")
+        if fragment.children:
+            raise RequestError(f"{self.source} has no rows below rows", code="RV103")
         if tree.args.get("order") or tree.args.get("limit"):
             raise RequestError(f"{self.source} cannot order or limit", code="RV103")
-        table = tree.args["from_"].this
-        rows = rest_rows(table.name, self._tables)
-        columns = tuple(_column(node, rows) for node in tree.expressions)
-        conditions = tuple(_conditions(tree, rows))
-        on_resource = [
-            Condition(column, c.operator, c.keys, c.param, c.value)
-            for c in conditions
-            if (column := rows.columns[c.column].resource_column)
-        ]
-        found = routes(rows.declared, on_resource, fragment.keysets)
-        usable = tuple(route for route in found if route.is_bound)
-        if not usable and fragment.is_scan:
-            usable = found
-        if not usable:
-            raise RequestError(
-                f"{table.name} of {self.source} can only be asked by "
-                + (" or ".join(_ways(rows)) or "a scan"),
-                code="RV117",
-                hint="bind one of these columns, or allow a scan",
-            )
+        named = self._named(tree)
+        rows = named.rows
+        columns = tuple(named.column(node) for node in tree.expressions)
+        conditions = tuple(named.conditions(tree))
+        held = self._held_table(rows)
+        usable: tuple[Route, ...] = ()
+        if held is None:
+            found = routes(rows.declared, named.on_resource(conditions), fragment.keysets)
+            usable = tuple(route for route in found if route.is_bound)
+            if not usable and fragment.is_scan:
+                usable = found
+            if not usable:
+                raise RequestError(
+                    f"{rows.name} of {self.source} can only be asked by "
+                    + (" or ".join(_ways(rows)) or "a scan"),
+                    code="RV117",
+                    hint="bind one of these columns, or allow a scan",
+                )
         return RestCall(
-            rows=rows,
+            wanted=Wanted(named, columns, conditions),
             routes=usable,
-            columns=columns,
-            conditions=conditions,
-            fields=_fields(rows, columns, conditions),
+            held=held,
+            fields=named.fields(columns, conditions),
             keysets=fragment.keysets,
             row_cap=fragment.row_cap,
             is_scan=fragment.is_scan,
@@ -132,9 +129,23 @@ class RestConnector:
             async with asyncio.timeout(deadline.left):
                 return await self._rows(call, params, deadline)
         except TimeoutError:
-            raise SourceError(
-                self.source, f"{self.source} did not answer in time", code="RV401"
-            ) from None
+            raise failed(self.source, "did not answer in time", "RV401") from None
+
+    async def pages(self, call: RestCall, deadline: Deadline) -> AsyncIterator[Answer]:
+        """Yields a scan page by page; each page has to come within limits.timeout."""
+        if call.held is not None:
+            yield await self.rows(call, {}, deadline)
+            return
+        for join in call.wanted.named.joins:
+            if join.held.is_stale:
+                await join.held.refresh(deadline, Meter())
+        route, _ = self._chosen(call, {})
+        declared = call.wanted.named.rows.declared
+        reader = self._reader(declared, call.fields, most=0, is_view=False)
+        for one in route.calls((), {}):
+            async for rows, calls in reader.pages(one, route.rows, deadline):
+                kept, dropped = self._kept(call, [(route, one, rows)], {})
+                yield Answer(kept, calls=calls, dropped=dropped)
 
     async def introspect(self) -> Mapping[str, SourceTable]:
         """Returns the tables as the catalog declares them: an API says nothing of itself."""
@@ -142,65 +153,81 @@ class RestConnector:
 
     async def prove_read_only(self) -> str:
         """Returns why nothing can be written."""
-        return "only GET is sent"
+        found = [one.access for one in self._tables.values() if isinstance(one.access, RestTable)]
+        posted = sorted({path.post for access in found for path in access.get if path.post})
+        if not posted:
+            return "only GET is sent"
+        return f"only GET is sent, and POST declared to be a query to {', '.join(posted)}"
 
     def explain(self, call: RestCall) -> str:
         """Returns the calls that may be made, without values."""
+        if call.held is not None:
+            return f"{call.wanted.named.rows.name} is held in memory"
         return "\nor ".join(_explained(route, self._base) for route in call.routes)
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._port.close()
+        await self._authorization.close()
 
     async def _rows(self, call: RestCall, params: Mapping[str, Any], deadline: Deadline) -> Answer:
+        meter = Meter()
+        joined = {id(join.held): join.held for join in call.wanted.named.joins}
+        waiting: list[Awaitable[Any]] = [
+            held.refresh(deadline, meter) for held in joined.values() if held.is_stale
+        ]
+        if call.held is not None:
+            await together([*waiting, call.held.refresh(deadline, meter)])
+            rows, dropped = call.wanted.kept(None, _WHOLE, call.held.rows, params)
+            is_truncated = False
+        else:
+            reading = self._asked(call, params, deadline, meter)
+            # A task more costs more than what is usual here: one call, and nothing to refresh.
+            asked = (await together([*waiting, reading]))[-1] if waiting else await reading
+            rows, dropped = self._kept(call, asked.lists, params)
+            is_truncated = asked.is_truncated
+        is_truncated |= len(rows) > call.row_cap
+        del rows[call.row_cap :]
+        return Answer(rows, is_truncated=is_truncated, calls=meter.calls, dropped=dropped)
+
+    async def _asked(
+        self, call: RestCall, params: Mapping[str, Any], deadline: Deadline, meter: Meter
+    ) -> _Asked:
         route, keys = self._chosen(call, params)
         calls = list(route.calls(keys, params))
         if len(calls) > self._limits.calls:
-            raise SourceError(
-                self.source,
-                f"{self.source} would need {len(calls)} calls, limits.calls is"
-                f" {self._limits.calls}",
-                code="RV405",
-                retryable=False,
-            )
-        reader = ListReader(
-            source=self.source,
-            fetch=self._fetch,
-            limits=self._limits,
-            table=call.rows.declared,
-            base=self._base,
-            fields=call.fields,
-            key=tuple(
-                call.rows.declared.columns[column].path or column
-                for column in call.rows.declared.key
-            ),
-            most=call.row_cap + 1,
-            is_view=not call.is_scan,
-        )
-        meter = Meter()
+            most = self._limits.calls
+            what = f"would need {len(calls)} calls, limits.calls is {most}"
+            raise failed(self.source, what, "RV405", retryable=False)
+        declared = call.wanted.named.rows.declared
+        most = call.row_cap + 1
+        reader = self._reader(declared, call.fields, most=most, is_view=not call.is_scan)
         if len(calls) == 1:
             lists = [await reader.rows(calls[0], route.rows, deadline, meter)]
         else:
             lists = await together(reader.rows(c, route.rows, deadline, meter) for c in calls)
+        return _Asked(
+            [(route, one, rows) for one, (rows, _) in zip(calls, lists, strict=True)],
+            any(is_cut for _, is_cut in lists),
+        )
+
+    def _kept(
+        self,
+        call: RestCall,
+        lists: Sequence[tuple[Route, Call, list[Any]]],
+        params: Mapping[str, Any],
+    ) -> tuple[list[tuple[Any, ...]], int]:
         rows: list[tuple[Any, ...]] = []
         dropped = 0
-        is_truncated = False
-        for one, (found, is_cut) in zip(calls, lists, strict=True):
-            is_truncated |= is_cut
+        for route, one, brought in lists:
             try:
-                kept, wrong = _kept(call, route, one, found, params)
-            except _ForeignRowsError:
-                raise SourceError(
-                    self.source,
-                    f"{self.source} answered with records that were not asked for",
-                    code="RV403",
-                    hint="check filters",
-                ) from None
+                kept, wrong = call.wanted.kept(route, one, brought, params)
+            except ForeignRowsError:
+                what = "answered with records that were not asked for"
+                raise failed(self.source, what, "RV403", "check filters") from None
             dropped += wrong
             rows += kept
-        is_truncated |= len(rows) > call.row_cap
-        del rows[call.row_cap :]
-        return Answer(rows, is_truncated=is_truncated, calls=meter.calls, dropped=dropped)
+        return rows, dropped
 
     def _chosen(self, call: RestCall, params: Mapping[str, Any]) -> tuple[Route, Sequence[Any]]:
         def cost(route: Route) -> tuple[bool, int, int]:
@@ -210,116 +237,62 @@ class RestConnector:
         route = min(call.routes, key=cost)
         return route, params[route.keys] if route.keys else ()
 
+    def _reader(
+        self, declared: RestTable, fields: frozenset[str], *, most: int, is_view: bool
+    ) -> ListReader:
+        return ListReader(
+            source=self.source,
+            fetch=self._fetch,
+            limits=self._limits,
+            table=declared,
+            origin=self._origin,
+            base=self._base,
+            fields=fields,
+            key=tuple(declared.columns[column].path or column for column in declared.key),
+            most=most,
+            is_view=is_view,
+        )
 
-def _kept(
-    call: RestCall, route: Route, one: Call, found: list[Any], params: Mapping[str, Any]
-) -> tuple[list[tuple[Any, ...]], int]:
-    """Returns the rows of one call that were asked for, and how many were not.
+    def _named(self, tree: exp.Select) -> Named:
+        table = tree.args["from_"].this
+        named = Named(rest_rows(table.name, self._tables), table.alias_or_name)
+        for join in tree.args.get("joins") or ():
+            rows = rest_rows(join.this.name, self._tables)
+            held = self._held_table(rows)
+            if held is None or join.side not in ("", "LEFT"):
+                raise RequestError(f"{self.source} cannot join", code="RV103")
+            before = named
 
-    Raises _ForeignRowsError where none was: an answer to another question is no empty one.
-    """
-    rows = call.rows.unfold(found)
-    forms = normal_forms(route)
-    dropped = 0
-    for condition in call.conditions:
-        value = _carrying(call.rows.columns[condition.column], one)
-        form = forms.get(value.resource_column, "")
-        if condition.keys:
-            keys = one.keys if one.keys and condition.keys == route.keys else params[condition.keys]
-            wanted = frozenset(normal(key, form) for key in keys)
-            kept = [row for row in rows if _is_among(row, value, wanted, form)]
-            if condition.keys == route.keys:
-                if rows and not kept:
-                    raise _ForeignRowsError
-                dropped += len(rows) - len(kept)
-        else:
-            asked = normal(condition.asked(params), form)
-            compare = _COMPARE[condition.operator]
-            kept = [row for row in rows if _is_true(row, value, compare, asked, form)]
-        rows = kept
-    gets = [_carrying(call.rows.columns[column], one).get for column in call.columns]
-    return [tuple([get(row) for get in gets]) for row in rows], dropped
+            def value_of(column: exp.Column, before: Named = before) -> ColumnValue:
+                return before.value(before.column(column))
 
+            found = held_join(join, named.alias, held, rows, value_of)
+            named = replace(named, joins=(*named.joins, found))
+        return named
 
-def _carrying(value: ColumnValue, one: Call) -> ColumnValue:
-    """Returns a column that has the path's value where the answer lacks it."""
-    if value.resource_column not in one.carried:
-        return value
-    carried = one.carried[value.resource_column]
-    get = value.get
+    def _held_table(self, rows: RestRows) -> HeldTable | None:
+        """Returns where the rows of a table are held, None for one that is asked."""
+        declared = rows.declared
+        if declared.hold is None:
+            return None
+        name = rows.resource.name
+        if name not in self._held:
+            whole = next(path for path in declared.get if not path.columns)
+            self._held[name] = HeldTable(declared.hold, partial(self._whole, declared, whole))
+        return self._held[name]
 
-    def found(row: Any) -> Any:
-        own = get(row)
-        return carried if own is None else own
-
-    return ColumnValue(found, value.decode, value.resource_column)
-
-
-def _is_among(row: Any, value: ColumnValue, wanted: frozenset[Any], form: str) -> bool:
-    try:
-        return normal(value.decode(value.get(row)), form) in wanted
-    except (ValueError, TypeError):
-        return False
-
-
-def _is_true(
-    row: Any, value: ColumnValue, compare: Callable[[Any, Any], Any], asked: Any, form: str
-) -> bool:
-    try:
-        own = normal(value.decode(value.get(row)), form)
-        return own is not None and asked is not None and bool(compare(own, asked))
-    except (ValueError, TypeError):
-        return False
-
-
-def _conditions(tree: exp.Select, rows: RestRows) -> Iterator[Condition]:
-    where = tree.args.get("where")
-    waiting = [where.this] if where is not None else []
-    while waiting:
-        node = waiting.pop(0)
-        if isinstance(node, exp.And):
-            waiting[:0] = [node.left, node.right]
-            continue
-        if isinstance(node, exp.Paren):
-            waiting.insert(0, node.this)
-            continue
-        operator = type(node).__name__
-        if operator not in _COMPARE:
-            raise RequestError(f"{rows.name} cannot be filtered like this", code="RV103")
-        column = _column(node.this, rows)
-        found = keyset_of(node)
-        right = node.expression
-        if found is not None:
-            yield Condition(column, "EQ", keys=found[1])
-        elif isinstance(right, exp.Placeholder):
-            yield Condition(column, operator, param=right.name)
-        elif isinstance(right, exp.Literal | exp.Boolean | exp.Neg):
-            yield Condition(column, operator, value=right.to_py())
-        else:
-            raise RequestError(f"{rows.name} cannot be filtered like this", code="RV103")
-
-
-def _column(node: exp.Expr, rows: RestRows) -> str:
-    column = node.this if isinstance(node, exp.Alias) else node
-    if not isinstance(column, exp.Column):
-        raise RequestError(f"{rows.name} gives plain columns only", code="RV103")
-    if column.name not in rows.columns:
-        raise RequestError(f"{rows.name} has no column {column.name}", code="RV102")
-    return column.name
-
-
-def _fields(
-    rows: RestRows, columns: Sequence[str], conditions: Sequence[Condition]
-) -> frozenset[str]:
-    """Returns the names of what is needed of each row; none for all, or if none can be named."""
-    if rows.declared.fields is None:
-        return frozenset()
-    needed: set[str] = set()
-    for name in (*columns, *(condition.column for condition in conditions)):
-        needed |= rows.needs[name]
-    for name in rows.declared.key:
-        needed.add(root_of(rows.declared.columns[name].path or name))
-    return frozenset(needed) if all(needed) else frozenset()
+    async def _whole(
+        self, declared: RestTable, path: AccessPath, deadline: Deadline, meter: Meter
+    ) -> list[Any]:
+        most = self._limits.scan_rows
+        reader = self._reader(declared, frozenset(), most=most, is_view=True)
+        call = Call(path.target, (), None, {}, path.body if path.post else None)
+        rows_path = declared.rows if path.rows is None else path.rows
+        rows, is_cut = await reader.rows(call, rows_path, deadline, meter)
+        if is_cut or len(rows) > most:
+            what = f"has too many rows at {path.target} to hold them"
+            raise failed(self.source, what, "RV405", "take `hold` out", retryable=False)
+        return rows
 
 
 def _ways(rows: RestRows) -> Iterator[str]:
@@ -332,54 +305,13 @@ def _ways(rows: RestRows) -> Iterator[str]:
 
 
 def _explained(route: Route, base: str) -> str:
-    sent = "&".join(f"{one.filter.send}={{{one.condition.column}}}" for one in route.sent)
-    text = f"GET {base}{route.access.path}" + (f"?{sent}" if sent else "")
+    access = route.access
+    sent = [f"{one.filter.send}={{{one.condition.column}}}" for one in route.sent]
+    if access.post:
+        given = ", ".join([*access.placeholders(), *sent])
+        text = f"POST {base}{access.post}" + (f" ({given})" if given else "")
+    else:
+        text = f"GET {base}{access.path}" + (f"?{'&'.join(sent)}" if sent else "")
     if route.per_call > 1:
         return f"{text} ({route.per_call} keys a call)"
     return f"{text} (one key a call)" if route.per_call else text
-
-
-def _origin(source: Source, env: Mapping[str, str]) -> tuple[Origin, str]:
-    text = connections.text(source, "base_url", env)
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise connections.refused(source, "connection.base_url cannot be read") from None
-    is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        raise connections.refused(
-            source,
-            "connection.base_url is not scheme, host and path",
-            "http(s)://host[:port]/path without user, query or fragment",
-        )
-    base = parts.path.rstrip("/")
-    if not base.isascii() or any(part in (".", "..") for part in base.split("/")):
-        raise connections.refused(source, "the path of connection.base_url is not a plain one")
-    number = port or (443 if parts.scheme == "https" else 80)
-    return Origin(parts.scheme, parts.hostname, number), base
-
-
-def _authorization(source: Source, env: Mapping[str, str]) -> Mapping[str, str]:
-    auth = source.connection.get("auth")
-    if auth is None:
-        return {}
-
-    def secret(value: Any) -> str:
-        text = resolve(str(value), env, file=source.position.file)
-        if not text or not text.isascii() or not text.isprintable():
-            raise connections.refused(source, "a secret of connection.auth is no header text")
-        return text
-
-    if isinstance(auth, Mapping) and len(auth) == 1:
-        way, value = next(iter(auth.items()))
-        if way == "bearer":
-            return {"Authorization": f"Bearer {secret(value)}"}
-        if way == "basic" and isinstance(value, Mapping):
-            pair = f"{secret(value.get('user', ''))}:{secret(value.get('password', ''))}"
-            return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-        if way == "header" and isinstance(value, Mapping):
-            return {str(name): secret(text) for name, text in value.items()}
-    raise connections.refused(
-        source, "connection.auth is not understood", "bearer, basic: {user, password} or header"
-    )

@@ -8,22 +8,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
 from cachetools import LRUCache
 
-from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Limits
 from roundview_catalog.tables import FailWhen, RestTable, RetryAfter
-from roundview_federation.connectors.http_port import Failure, HttpAnswer, HttpError, HttpPort
+from roundview_federation.connectors.http_port import HttpAnswer, HttpError, HttpPort
+from roundview_federation.connectors.rest.authorization import Authorization
+from roundview_federation.connectors.rest.failures import broken, failed, refused
 from roundview_federation.connectors.rest.values import getter
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.resilience.rate import BusyError, RateLimit
 
-ABSENT: Final = object()
-"""What a path with a {column} answers where there is nothing."""
-
+_OURS: Final = MappingProxyType({"Accept": "application/json", "User-Agent": "roundview"})
 _TRANSIENT: Final = (429, 502, 503, 504)
 _MOST_TRIES: Final = 5
 _FIRST_PAUSE_SECONDS: Final = 0.05
@@ -40,9 +40,18 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """One document and the Link header beside it."""
+
+    document: Any
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     etag: str
     body: bytes
+    link: str
 
 
 class Fetch:
@@ -53,12 +62,12 @@ class Fetch:
     """
 
     def __init__(
-        self, source: str, port: HttpPort, limits: Limits, headers: Mapping[str, str]
+        self, source: str, port: HttpPort, limits: Limits, authorization: Authorization
     ) -> None:
         self._source = source
         self._port = port
         self._limits = limits
-        self._headers = {"Accept": "application/json", "User-Agent": "roundview", **headers}
+        self._authorization = authorization
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._rate = RateLimit(limits.rate_per_second, limits.reserve_for_views)
         self._kept: LRUCache[tuple[str, str], _Kept] = LRUCache(
@@ -68,44 +77,52 @@ class Fetch:
     async def document(
         self,
         target: str,
+        body: bytes,
         table: RestTable,
         deadline: Deadline,
         meter: Meter,
         *,
         is_view: bool,
         may_be_absent: bool,
-    ) -> Any:
-        """Returns the JSON at a target, or ABSENT; raises SourceError."""
-        body = await self._body(
-            target, table, deadline, meter, is_view=is_view, may_be_absent=may_be_absent
-        )
-        if body is None:
-            return ABSENT
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise self._failed("answered with something that is not JSON", "RV403") from None
-        if table.fail_when is not None and _says_failed(document, table.fail_when):
-            raise self._failed("says that it failed", "RV400")
-        return document
+    ) -> Fetched | None:
+        """Returns the JSON at a target, None where there is nothing; raises SourceError.
 
-    async def _body(
+        With a body it is asked for by POST.
+        """
+        kept = await self._kept_or_new(
+            target, body, table, deadline, meter, is_view=is_view, may_be_absent=may_be_absent
+        )
+        if kept is None:
+            return None
+        try:
+            document = orjson.loads(kept.body)
+        except orjson.JSONDecodeError:
+            what = "answered with something that is not JSON"
+            raise failed(self._source, what, "RV403") from None
+        if table.fail_when is not None and _says_failed(document, table.fail_when):
+            raise failed(self._source, "says that it failed", "RV400")
+        return Fetched(document, kept.link)
+
+    async def _kept_or_new(
         self,
         target: str,
+        body: bytes,
         table: RestTable,
         deadline: Deadline,
         meter: Meter,
         *,
         is_view: bool,
         may_be_absent: bool,
-    ) -> bytes | None:
+    ) -> _Kept | None:
         name = (target, str(sorted(table.headers.items())))
-        kept = self._kept.get(name)
-        headers = {**table.headers, **self._headers}
+        kept = None if body else self._kept.get(name)
+        headers = {**table.headers, **_OURS}
         if kept is not None:
             headers["If-None-Match"] = kept.etag
+        if body:
+            headers["Content-Type"] = "application/json"
         for attempt in range(_MOST_TRIES):
-            answer = await self._answer(target, headers, deadline, meter, is_view=is_view)
+            answer = await self._authorized(target, body, headers, deadline, meter, is_view=is_view)
             if answer.status not in _TRANSIENT:
                 break
             pause = retry_seconds(answer.headers, table.retry_after)
@@ -116,24 +133,45 @@ class Fetch:
                 if pause < deadline.left:
                     await asyncio.sleep(pause)
             if attempt + 1 == _MOST_TRIES or (pause or 0.0) >= deadline.left:
-                raise self._refused(answer.status)
+                raise refused(self._source, answer.status)
         if answer.status == 304 and kept is not None:
-            return kept.body
+            return kept
         if may_be_absent and (answer.status == 404 or answer.status in table.absent):
             return None
         if answer.status != 200:
-            raise self._refused(answer.status)
+            raise refused(self._source, answer.status)
         if not _is_json(answer.headers.get("content-type", "")):
-            raise self._failed("answered with something that is not JSON", "RV403")
+            raise failed(self._source, "answered with something that is not JSON", "RV403")
         meter.bytes += len(answer.body)
-        etag = answer.headers.get("etag")
-        if etag and len(answer.body) <= _LARGEST_CACHED:
-            self._kept[name] = _Kept(etag, answer.body)
-        return answer.body
+        etag = answer.headers.get("etag", "")
+        new = _Kept(etag, answer.body, answer.headers.get("link", ""))
+        if etag and not body and len(answer.body) <= _LARGEST_CACHED:
+            self._kept[name] = new
+        return new
+
+    async def _authorized(
+        self,
+        target: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        meter: Meter,
+        *,
+        is_view: bool,
+    ) -> HttpAnswer:
+        """Returns the answer; what is refused is asked once more if it can be proven anew."""
+        proof = await self._authorization.headers()
+        sent = {**headers, **proof}
+        answer = await self._answer(target, body, sent, deadline, meter, is_view=is_view)
+        if answer.status != 401 or not self._authorization.renew(proof):
+            return answer
+        sent = {**headers, **await self._authorization.headers()}
+        return await self._answer(target, body, sent, deadline, meter, is_view=is_view)
 
     async def _answer(
         self,
         target: str,
+        body: bytes,
         headers: Mapping[str, str],
         deadline: Deadline,
         meter: Meter,
@@ -144,58 +182,24 @@ class Fetch:
             try:
                 await self._rate.admit(deadline, is_view=is_view)
             except BusyError:
-                raise self._failed("is busy: its rate limit leaves no time", "RV406") from None
+                what = "is busy: its rate limit leaves no time"
+                raise failed(self._source, what, "RV406") from None
             meter.calls += 1
             try:
-                return await self._port.get(target, headers, self._limits.bytes)
+                return await self._sent(target, body, headers)
             except HttpError as error:
                 if not error.is_stale_connection:
-                    raise self._broken(error) from None
+                    raise broken(self._source, error) from None
             try:
                 # The server closed a kept connection just as it was used again.
-                return await self._port.get(target, headers, self._limits.bytes)
+                return await self._sent(target, body, headers)
             except HttpError as error:
-                raise self._broken(error) from None
+                raise broken(self._source, error) from None
 
-    def _broken(self, error: HttpError) -> SourceError:
-        if error.failure is Failure.TOO_LARGE:
-            return self._failed("sent more than limits.bytes", "RV405", "ask for fewer fields")
-        if error.failure is Failure.GARBAGE:
-            return self._failed("answered with something that is not HTTP", "RV403")
-        if error.failure is Failure.FORBIDDEN_ADDRESS:
-            return self._failed(
-                "is at an address that is not allowed",
-                "RV402",
-                "private: true under connection allows loopback and private addresses",
-                retryable=False,
-            )
-        if error.failure is Failure.CUT:
-            return self._failed("broke off", "RV402")
-        return self._failed("cannot be reached", "RV402")
-
-    def _refused(self, status: int) -> SourceError:
-        if status == 429:
-            return self._failed("is busy: it asks to come back later", "RV406")
-        if status in (401, 403):
-            return self._failed(
-                f"refuses us (status {status})", "RV404", "check connection.auth", retryable=False
-            )
-        if 300 <= status < 400:
-            return self._failed(
-                "sends us elsewhere, which is not followed", "RV403", "check base_url"
-            )
-        if status >= 500:
-            return self._failed(f"failed (status {status})", "RV400")
-        return self._failed(
-            f"does not know this call (status {status})", "RV403", "check get and filters"
-        )
-
-    def _failed(
-        self, what: str, code: str, hint: str = "", *, retryable: bool = True
-    ) -> SourceError:
-        return SourceError(
-            self._source, f"{self._source} {what}", code=code, hint=hint, retryable=retryable
-        )
+    async def _sent(self, target: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+        if body:
+            return await self._port.post(target, headers, self._limits.bytes, body)
+        return await self._port.get(target, headers, self._limits.bytes)
 
 
 def retry_seconds(headers: Mapping[str, str], declared: RetryAfter) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,8 @@ from roundview_catalog.tables import Page
 from roundview_federation.connectors.rest.values import getter
 
 _FIRST_PAGE: Final = 1
+_PARAMETER: Final = r"""\s*;\s*([^\s=;,"]+)\s*(?:=\s*("[^"]*"|[^\s;,"]*))?"""
+_LINK: Final = re.compile(rf"""<([^<>]*)>((?:{_PARAMETER})*)""")
 
 
 class RepeatedPageError(Exception):
@@ -24,30 +27,41 @@ class Paging:
 
     page: Page | None
 
-    def query(self, state: Any) -> list[tuple[str, str]]:
+    @property
+    def is_by_link(self) -> bool:
+        """Tells whether the state of a page is its address, which has everything in it."""
+        return self.page is not None and self.page.by == "link"
+
+    def query(self, state: Any) -> list[tuple[str, str | int]]:
         """Returns the query parameters of the page at a state (None: the first)."""
         page = self.page
         if page is None:
             return []
-        sent = []
+        sent: list[tuple[str, str | int]] = []
         if page.by == "page":
-            sent.append((page.send, str(_FIRST_PAGE if state is None else state)))
+            sent.append((page.send, _FIRST_PAGE if state is None else state))
         elif page.by in ("offset", "cursor") and state is not None:
-            sent.append((page.send, str(state)))
+            sent.append((page.send, state))
         if page.size is not None:
-            sent.append((page.size.send, str(page.size.max)))
+            sent.append((page.size.send, page.size.max))
         return sent
 
-    def following(self, state: Any, document: Any, count: int) -> Any:
+    def following(self, state: Any, document: Any, link: str, count: int) -> Any:
         """Returns the state of the next page, None after the last one.
 
-        Raises ValueError where the answer does not say what was declared.
+        `link` is the answer's Link header. Raises ValueError where the answer does not say what
+        was declared.
         """
         page = self.page
         if page is None or page.by == "none":
             return None
         if page.more and getter(page.more)(document) in (False, None):
             return None
+        if page.by == "link":
+            address = getter(page.next)(document) if page.next else next_link(link)
+            if address is not None and not isinstance(address, str):
+                raise ValueError("an address is text")
+            return address or None
         if page.by == "cursor":
             cursor = getter(page.next)(document)
             if cursor is not None and not isinstance(cursor, str | int):
@@ -68,6 +82,24 @@ class Paging:
     def _is_short(self, count: int) -> bool:
         size = self.page.size if self.page is not None else None
         return size is not None and count < size.max and not (self.page and self.page.more)
+
+
+def next_link(header: str) -> str | None:
+    """Returns the address of the next page in a Link header (RFC 8288).
+
+    >>> next_link('</items?page=2>; rel="next", </items?page=9>; rel=last')
+    '/items?page=2'
+    """
+    for link in _LINK.finditer(header):
+        relations = [
+            value.strip('"').lower().split()
+            for name, value in re.findall(_PARAMETER, link[2])
+            if name.lower() == "rel"
+        ]
+        # Of several `rel` only the first counts.
+        if relations and "next" in relations[0]:
+            return link[1]
+    return None
 
 
 class SeenPages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 from roundview_catalog import normalizers
 from roundview_catalog.tables import AccessPath, Filter, RestTable
+from roundview_federation.connectors.rest.bodies import bound, json_value
 
 _PART: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BATCH: Final = 100
@@ -52,13 +54,15 @@ class Sent:
 class Call:
     """One list to fetch: the target's path and query, and what is known of its rows.
 
-    `keys` are those it asks for (None: all of the question), `carried` the values in its path.
+    `keys` are those it asks for (None: all of the question), `carried` the values in its path
+    and body. With a `body` it is a POST, and what `query` holds goes into the body.
     """
 
     path: str
-    query: tuple[tuple[str, str], ...]
+    query: tuple[tuple[str, Any], ...]
     keys: frozenset[Any] | None
     carried: Mapping[str, Any]
+    body: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +102,33 @@ class Route:
                 yield call
 
     def _call(self, keys: Sequence[Any] | None, params: Mapping[str, Any]) -> Call | None:
+        try:
+            return self._bound(keys, params)
+        except ValueError:
+            return None
+
+    def _bound(self, keys: Sequence[Any] | None, params: Mapping[str, Any]) -> Call:
+        """Returns the call for some keys; raises ValueError for values that it cannot carry."""
+        access = self.access
+        lists = access.placeholders(lists=True)
         carried: dict[str, Any] = {}
+        in_body: dict[str, Any] = {}
         for column, condition in self.in_path.items():
-            value = keys[0] if condition.keys and keys else condition.asked(params)
-            if value is None or not _fits_segment(_text(value)):
-                return None
-            carried[column] = value
-        query: list[tuple[str, str]] = []
+            values = keys if condition.keys and keys else [condition.asked(params)]
+            if column in lists:
+                in_body[column] = _sendable(values)
+                continue
+            carried[column] = values[0]
+            if carried[column] is None:
+                raise ValueError("NULL equals nothing")
+            in_body[column] = json_value(carried[column]) if access.post else None
+        query: list[tuple[str, Any]] = []
         for one in self.sent:
-            values = keys if one.condition.keys else [one.condition.asked(params)]
-            texts = [
-                text
-                for value in values or ()
-                if value is not None
-                and (text := _normal(_text(value), one.filter.normal_form)) is not None
-                and _is_sendable(text, one)
-            ]
-            if not texts:
-                return None
-            if one.is_list and one.filter.separator:
-                query.append((one.filter.send, one.filter.separator.join(texts)))
-            else:
-                query += [(one.filter.send, text) for text in texts]
-        path = _PART.sub(lambda m: quote(_text(carried[m[1]]), safe=""), self.access.path)
-        return Call(path, tuple(query), None if keys is None else frozenset(keys), carried)
+            values = (keys or ()) if one.condition.keys else [one.condition.asked(params)]
+            query += _parameters(one, values, is_body=bool(access.post))
+        path = _PART.sub(lambda part: _segment(carried[part[1]]), access.target)
+        body = bound(access.body, in_body) if access.post else None
+        return Call(path, tuple(query), None if keys is None else frozenset(keys), carried, body)
 
 
 def routes(
@@ -139,6 +146,8 @@ def routes(
             continue
         name = next(iter(keys), "")
         per_call = 1 if name else 0
+        if any(in_path[column].keys for column in access.placeholders(lists=True)):
+            per_call = access.max or _BATCH
         sent: list[Sent] = []
         for condition in conditions:
             offered = declared.filters.get(condition.column)
@@ -159,6 +168,47 @@ def routes(
         rows = declared.rows if access.rows is None else access.rows
         found.append(Route(access, rows, in_path, tuple(sent), name, per_call))
     return tuple(found)
+
+
+def _parameters(sent: Sent, values: Sequence[Any], *, is_body: bool) -> Iterator[tuple[str, Any]]:
+    """Yields what a filter sends; raises ValueError where no value can be sent."""
+    if is_body:
+        form = sent.filter.normal_form
+        found = [_normal(v, form) if isinstance(v, str) else v for v in values]
+        yield sent.filter.send, _sendable(found) if sent.is_list else _sendable(found)[0]
+        return
+    texts = [
+        text
+        for value in values
+        if value is not None
+        and (text := _normal(_text(value), sent.filter.normal_form)) is not None
+        and _is_sendable(text, sent)
+    ]
+    if not texts:
+        raise ValueError("nothing can be sent")
+    if sent.is_list and sent.filter.separator:
+        yield sent.filter.send, sent.filter.separator.join(texts)
+    else:
+        yield from ((sent.filter.send, text) for text in texts)
+
+
+def _sendable(values: Sequence[Any]) -> list[Any]:
+    """Returns the values that JSON can have; raises ValueError where there is none."""
+    found = []
+    for value in values:
+        with suppress(ValueError):
+            if value is not None:
+                found.append(json_value(value))
+    if not found:
+        raise ValueError("nothing can be sent")
+    return found
+
+
+def _segment(value: Any) -> str:
+    text = _text(value)
+    if not _fits_segment(text):
+        raise ValueError("it would be another path")
+    return quote(text, safe="")
 
 
 def normal_forms(route: Route) -> Mapping[str, str]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from roundview_catalog.tables import RestTable
-from roundview_federation.connectors.rest.fetch import Fetch, Meter
+from roundview_federation.connectors.rest.bodies import put
+from roundview_federation.connectors.rest.fetch import Fetch, Fetched, Meter
 from roundview_federation.resilience.deadline import Deadline
 
-_Key = tuple[str, int, bool, bool]
+_Key = tuple[str, bytes, int, bool, bool]
 
 
 @dataclass(slots=True)
 class _Shared:
     """One call that several wait for; `fields` grow until it is sent, None means everything."""
 
+    body: Mapping[str, Any] | None
     fields: frozenset[str] | None
     deadline: Deadline
     meter: Meter = field(default_factory=Meter)
     waiting: int = 0
-    task: asyncio.Task[Any] | None = None
+    task: asyncio.Task[Fetched | None] | None = None
 
 
 class SharedFetch:
@@ -40,6 +45,7 @@ class SharedFetch:
     async def document(
         self,
         target: str,
+        body: Mapping[str, Any] | None,
         fields: frozenset[str],
         table: RestTable,
         deadline: Deadline,
@@ -47,17 +53,19 @@ class SharedFetch:
         *,
         is_view: bool,
         may_be_absent: bool,
-    ) -> Any:
-        """Returns the JSON at a target, or ABSENT; raises SourceError.
+    ) -> Fetched | None:
+        """Returns the JSON at a target, None where there is nothing; raises SourceError.
 
-        `fields` are the names that are needed, none for everything. Who comes first counts
-        the calls, everybody counts the bytes. The last one to give up cancels the call.
+        A target with a `body` is asked by POST. `fields` are the names that are needed, none
+        for everything. Who comes first counts the calls, everybody counts the bytes. The last
+        one to give up cancels the call.
         """
-        key = (target, id(table), is_view, may_be_absent)
+        posted = b"" if body is None else orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        key = (target, posted, id(table), is_view, may_be_absent)
         shared = self._beginning.get(key)
         is_first = shared is None
         if shared is None:
-            shared = self._beginning[key] = _Shared(fields or None, deadline)
+            shared = self._beginning[key] = _Shared(body, fields or None, deadline)
             shared.task = asyncio.ensure_future(self._begin(key, shared, table))
         else:
             known = shared.fields
@@ -77,16 +85,22 @@ class SharedFetch:
                 self._beginning.pop(key, None)
                 shared.task.cancel()
 
-    async def _begin(self, key: _Key, shared: _Shared, table: RestTable) -> Any:
+    async def _begin(self, key: _Key, shared: _Shared, table: RestTable) -> Fetched | None:
         # A task starts in the next turn of the loop: who asked in this one has joined by now.
         self._beginning.pop(key, None)
-        target, _, is_view, may_be_absent = key
+        target, _, _, is_view, may_be_absent = key
+        body = shared.body
         if shared.fields and table.fields is not None:
-            names = quote(",".join(sorted(shared.fields)), safe="")
-            send = quote(table.fields.send, safe="")
-            target = f"{target}{'&' if '?' in target else '?'}{send}={names}"
+            names = sorted(shared.fields)
+            if body is not None:
+                body = put(body, table.fields.send, names)
+            else:
+                send = quote(table.fields.send, safe="")
+                named = quote(",".join(names), safe="")
+                target = f"{target}{'&' if '?' in target else '?'}{send}={named}"
         return await self._fetch.document(
             target,
+            b"" if body is None else orjson.dumps(body),
             table,
             shared.deadline,
             shared.meter,

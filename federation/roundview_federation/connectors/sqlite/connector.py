@@ -54,6 +54,7 @@ class SqliteConnector:
         filters=frozenset({"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "In", "Is"}),
         joins=True,
         children=True,
+        first_rows=True,
         order=True,
         limit=True,
     )

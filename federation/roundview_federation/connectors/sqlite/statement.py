@@ -18,6 +18,7 @@ from roundview_federation.connectors.statement import (
     with_exact_text,
     with_keysets,
     with_physical_names,
+    with_views,
 )
 from roundview_federation.plan import ChildRows, Fragment
 
@@ -47,12 +48,12 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Sqlit
         unlimited = exp.Coalesce(this=limit.expression.copy(), expressions=[exp.Literal.number(-1)])
         tree.set("limit", exp.Limit(expression=unlimited))
     names = bind_names(tree, fragment.keysets)
-    text = tree.sql(dialect="sqlite", identify=True)
+    text = tree.sql(dialect="sqlite", identify=True, copy=False)
     return SqliteCall(text, names, len(fragment.children), fragment.row_cap)
 
 
 def _translated(tree: exp.Select, scope: Scope) -> exp.Select:
-    result = with_physical_names(qualified(tree), scope)
+    result = with_physical_names(with_views(qualified(tree), scope), scope)
     return with_exact_text(with_keysets(result, _in_json), scope, "BINARY")
 
 
@@ -60,16 +61,32 @@ def _in_json(column: exp.Expr, keys: exp.Placeholder) -> exp.Expr:
     each = exp.alias_(
         exp.Table(this=exp.Anonymous(this="json_each", expressions=[keys])), "keys", table=True
     )
-    values = exp.select(exp.column("value", table="keys")).from_(each)
+    value = exp.column("value", table="keys")
+    parts: list[exp.Expr] = [value]
+    if isinstance(column, exp.Tuple):
+        parts = [_part(value, at) for at in range(len(column.expressions))]
+    values = exp.select(*parts).from_(each)
     return exp.In(this=column, query=exp.Subquery(this=values))
+
+
+def _part(value: exp.Expr, at: int) -> exp.Expr:
+    """Returns a part of a key, which is an array here."""
+    path = exp.Literal.string(f"$[{at}]")
+    return exp.Anonymous(this="json_extract", expressions=[value.copy(), path])
 
 
 def _child(child: ChildRows, scope: Scope) -> exp.Select:
     tree = _translated(child.tree, scope)
     cells = [_cell(one, scope) for one in tree.expressions]
     row = exp.Anonymous(this="json_array", expressions=cells)
-    tree.set("expressions", [exp.Anonymous(this="json_group_array", expressions=[row])])
-    return tree
+    rows = exp.Anonymous(this="json_group_array", expressions=[row])
+    if child.tree.args.get("limit") is None:
+        tree.set("expressions", [rows])
+        return tree
+    tree.set("expressions", [exp.alias_(row, "cells")])
+    cells_ = exp.Anonymous(this="json", expressions=[exp.column("cells", table="first")])
+    rows.set("expressions", [cells_])
+    return exp.select(rows).from_(tree.subquery("first", copy=False))
 
 
 def _cell(node: exp.Expr, scope: Scope) -> exp.Expr:
