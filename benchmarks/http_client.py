@@ -19,7 +19,8 @@ import uvloop
 from benchmarks.report import Figure, emit
 
 from roundview_federation.connectors.http_aiohttp import AiohttpPort
-from roundview_federation.connectors.http_port import HttpPort, HttpxPort, Origin
+from roundview_federation.connectors.http_httpx import HttpxPort
+from roundview_federation.connectors.http_port import HttpPort, Origin
 
 ROUNDS = 5
 CALLS = 480

@@ -75,6 +75,15 @@ def source_outline(root: Path, name: str) -> Source:
     return source
 
 
+def source_documents(root: Path, name: str) -> tuple[Document | None, Document | None]:
+    """Returns a source's file over its templates, and its schema file: they know every place.
+
+    None stands for a file that is absent or no YAML.
+    """
+    files = _Files(root, Report())
+    return files.source(name), files.document(f"sources/{name}{_SCHEMA}")
+
+
 class _Files:
     """The folder's files, each read once, so that version and content belong together."""
 

@@ -194,7 +194,8 @@ class Finder:
     ) -> tuple[list[Located], list[SourceError]]:
         locators = self._locators.get(kind.name)
         if locators is None:
-            locators = self._locators[kind.name] = tuple(self._compile(kind))
+            found = locators_of(kind, self._planner)
+            locators = self._locators[kind.name] = tuple(found)
         asked = [
             (locator, value)
             for locator in locators
@@ -245,49 +246,52 @@ class Finder:
                     if value in forms:
                         yield Located(source, row[1], person)
 
-    def _compile(self, kind: IdentifierKind) -> Iterator[Locator]:
-        for entity, field in self.catalog.canonical.identifier_fields(kind.name):
-            if self.catalog.canonical.entities[entity].fields[field].identifier_from:
-                continue
-            for branch in self.catalog.branches(entity):
-                yield from self._branch_locators(kind, branch, field)
 
-    def _branch_locators(
-        self, kind: IdentifierKind, branch: Branch, field: str
-    ) -> Iterator[Locator]:
-        connector = self._connectors[branch.source]
-        capabilities = connector.capabilities
-        section = Section("locate", branch.entity, selecting(branch.entity, (field,)), "")
-        leaf, sealing = _leaf(section), self._planner.sealing
-        joins = capabilities.joins
-        for unfolded in unfold(leaf, branch, self.catalog, (field,), joins=joins, sealing=sealing):
-            column = _base_column(branch, unfolded.slot, field, self.catalog)
-            if column is None or column.table not in unfolded.aliases:
-                continue
-            table = unfolded.source.tables[unfolded.aliases[column.table]]
-            declared = table.columns[column.name]
-            if not _is_indexed(table, column.name):
-                continue
-            drafts: dict[str, FragmentDraft] = {}
-            condition = exp.EQ(this=column.copy(), expression=exp.Placeholder(this=_VALUE))
-            pushed = push(
-                unfolded, None, capabilities, drafts, conditions=(condition,), params=(_VALUE,)
-            )
-            compiled = arrive(unfolded, pushed, "locate")
-            fragment = pushed.draft.fragment()
-            try:
-                call = connector.compile(fragment)
-            except RequestError:
-                continue
-            form = declared.normal_form or ("text" if kind.is_live else "")
-            if not form:
-                continue
-            yield Locator(
-                planned=PlannedFragment(fragment, call, (compiled(),)),
-                form=form,
-                column_kind=declared.type.kind,
-                normalizer=kind.normalizer,
-            )
+def locators_of(kind: IdentifierKind, planner: Planner) -> Iterator[Locator]:
+    """Yields every way to ask a source, by its index, for records that carry an identifier."""
+    for entity, field in planner.catalog.canonical.identifier_fields(kind.name):
+        if planner.catalog.canonical.entities[entity].fields[field].identifier_from:
+            continue
+        for branch in planner.catalog.branches(entity):
+            yield from _branch_locators(kind, branch, field, planner)
+
+
+def _branch_locators(
+    kind: IdentifierKind, branch: Branch, field: str, planner: Planner
+) -> Iterator[Locator]:
+    connector = planner.connectors[branch.source]
+    capabilities = connector.capabilities
+    section = Section("locate", branch.entity, selecting(branch.entity, (field,)), "")
+    leaf, sealing = _leaf(section), planner.sealing
+    joins = capabilities.joins
+    for unfolded in unfold(leaf, branch, planner.catalog, (field,), joins=joins, sealing=sealing):
+        column = _base_column(branch, unfolded.slot, field, planner.catalog)
+        if column is None or column.table not in unfolded.aliases:
+            continue
+        table = unfolded.source.tables[unfolded.aliases[column.table]]
+        declared = table.columns[column.name]
+        if not _is_indexed(table, column.name):
+            continue
+        drafts: dict[str, FragmentDraft] = {}
+        condition = exp.EQ(this=column.copy(), expression=exp.Placeholder(this=_VALUE))
+        pushed = push(
+            unfolded, None, capabilities, drafts, conditions=(condition,), params=(_VALUE,)
+        )
+        compiled = arrive(unfolded, pushed, "locate")
+        fragment = pushed.draft.fragment()
+        try:
+            call = connector.compile(fragment)
+        except RequestError:
+            continue
+        form = declared.normal_form or ("text" if kind.is_live else "")
+        if not form:
+            continue
+        yield Locator(
+            planned=PlannedFragment(fragment, call, (compiled(),)),
+            form=form,
+            column_kind=declared.type.kind,
+            normalizer=kind.normalizer,
+        )
 
 
 def _leaf(section: Section) -> exp.Select:

@@ -13,7 +13,9 @@ from roundview.cli.options import CatalogOption, JsonOption
 CHECK_EXAMPLES = """\b
 Examples:
   roundview check
-  roundview check my-catalog --json"""
+  roundview check my-catalog --json
+  roundview check --live
+  roundview check my-catalog --live --source crm --seconds 300"""
 INTROSPECT_EXAMPLES = """\b
 Examples:
   roundview introspect crm
@@ -31,6 +33,15 @@ Most editors take a schema from the first line of a file:
 
 def check(
     catalog: Annotated[Path | None, typer.Argument(help="Catalog folder.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Prove every claim against its source too.")
+    ] = False,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="With --live: only this source.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="With --live: longest time for one source.")
+    ] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
     """Check a catalog and print every problem with its place."""
@@ -38,8 +49,14 @@ def check(
     from roundview.settings import find_workspace
     from roundview_catalog import loader
 
-    root = find_workspace(catalog).catalog
+    place = find_workspace(catalog)
+    root = place.catalog
     problems = loader.check(root)
+    if live and not problems:
+        from roundview.proofs import prove_and_show
+
+        code = prove_and_show(place, source or (), seconds, as_json=as_json)
+        raise typer.Exit(code)
     if as_json:
         print_json({"problems": [_problem(one) for one in problems]})
     elif problems:

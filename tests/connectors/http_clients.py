@@ -10,7 +10,8 @@ from tests.connectors.opening import rest_source
 
 from roundview_catalog.model import Limits
 from roundview_federation.connectors.http_aiohttp import AiohttpPort
-from roundview_federation.connectors.http_port import HttpPort, HttpxPort, Origin
+from roundview_federation.connectors.http_httpx import HttpxPort
+from roundview_federation.connectors.http_port import HttpPort, Origin
 from roundview_federation.connectors.rest.connector import RestConnector
 
 

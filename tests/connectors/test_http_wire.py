@@ -18,15 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.connectors.http_clients import CLIENTS, Client
 
-from roundview_federation.connectors import http_port
+from roundview_federation.connectors import http_client
 from roundview_federation.connectors.http_aiohttp import AiohttpPort
-from roundview_federation.connectors.http_port import (
-    Failure,
-    HttpError,
-    HttpxPort,
-    Origin,
-    open_port,
-)
+from roundview_federation.connectors.http_client import open_port
+from roundview_federation.connectors.http_httpx import HttpxPort
+from roundview_federation.connectors.http_port import Failure, HttpError, Origin
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
@@ -326,5 +322,5 @@ async def test_the_fastest_client_that_is_installed_is_taken(
 ) -> None:
     origin = Origin("http", "127.0.0.1", 9)
     assert isinstance(open_port(origin, private=True, connections=2), AiohttpPort)
-    monkeypatch.setattr(http_port, "find_spec", lambda _: None)
+    monkeypatch.setattr(http_client, "find_spec", lambda _: None)
     assert isinstance(open_port(origin, private=True, connections=2), HttpxPort)

@@ -33,6 +33,19 @@ class Capabilities:
     pages: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a source says that it would read one table of a call.
+
+    `alias` is the table's in the fragment, `index` what it searches by. With `is_scan` it reads
+    the whole table; `index` is then one that could have served, empty if there is none.
+    """
+
+    alias: str
+    index: str
+    is_scan: bool = False
+
+
 class Connector(Protocol):
     """One source, ready to be asked. Cancelling the task of `rows` cancels in the source."""
 
@@ -55,6 +68,11 @@ class Connector(Protocol):
 
     def explain(self, call: Any) -> str:
         """Returns the statement or call as a person reads it, without values."""
+
+    async def accesses(
+        self, call: Any, params: Mapping[str, Any], deadline: Deadline
+    ) -> tuple[Access, ...]:
+        """Returns how the source itself would read each table of a call; nothing is read."""
 
     async def close(self) -> None:
         """Frees connections, threads and files."""

@@ -26,7 +26,7 @@ from roundview_federation.connectors.files.layout import (
 )
 from roundview_federation.connectors.files.schema import read_table
 from roundview_federation.connectors.files.statement import FilesCall, compile_call
-from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.workers import Job, Workers
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
@@ -139,6 +139,17 @@ class FilesConnector:
     def explain(self, call: FilesCall) -> str:
         """Returns the statement."""
         return call.many
+
+    async def accesses(
+        self, call: FilesCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> tuple[Access, ...]:
+        """Returns which tables are read from the buckets of keys only."""
+        return tuple(
+            Access(one.alias, f"bucket of {self._layouts[one.table].bucket_column}")
+            if one.keys or one.value
+            else Access(one.alias, "", is_scan=True)
+            for one in call.inputs
+        )
 
     async def close(self) -> None:
         """Interrupts what runs and closes the engine."""

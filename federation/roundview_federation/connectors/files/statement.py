@@ -36,6 +36,7 @@ class FileInput:
     table: str
     keys: str = ""
     value: str = ""
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def _with_files(
         table = scope.tables[alias]
         rule = table.access.bucket_by if isinstance(table.access, FileTable) else None
         keys, value = bound.get((alias, rule.column), ("", "")) if rule else ("", "")
-        one = FileInput(f"{_FILES}{len(inputs)}", table.name, keys, value)
+        one = FileInput(f"{_FILES}{len(inputs)}", table.name, keys, value, alias)
         inputs.append(one)
         read = reading(table, used.get(alias, ()), exp.Placeholder(this=one.parameter))
         named = exp.TableAlias(this=exp.to_identifier(alias, quoted=True))

@@ -17,6 +17,7 @@ from roundview_catalog.model import Source, SourceTable
 from roundview_federation.connectors.answers import AnswerSize
 from roundview_federation.connectors.login import login_of
 from roundview_federation.connectors.mysql import failures, grants
+from roundview_federation.connectors.mysql.accesses import read_accesses
 from roundview_federation.connectors.mysql.layout import Layout, read_layout
 from roundview_federation.connectors.mysql.schema import read_tables
 from roundview_federation.connectors.mysql.sessions import Session, Sessions
@@ -30,7 +31,7 @@ from roundview_federation.connectors.mysql.statement import (
     finish,
 )
 from roundview_federation.connectors.mysql.values import json_keys, one_key, parameter
-from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
 
@@ -117,6 +118,20 @@ class MysqlConnector:
         async with self._within(Deadline.after(_PROOF_SECONDS)):
             return finish(call, await self._ready())
 
+    async def accesses(
+        self, call: MysqlCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> tuple[Access, ...]:
+        """Returns what EXPLAIN says of each table."""
+        async with self._within(deadline):
+            layout = await self._ready()
+            try:
+                text, bound = _bound(finish(call, layout), call, params)
+            except Mismatch as mismatch:
+                raise failures.changed(self.source, str(mismatch)) from None
+            async with self._sessions.lend() as session:
+                bound[DEADLINE] = _allowed(session, deadline)
+                return await read_accesses(session, text, bound)
+
     async def introspect(self) -> Mapping[str, SourceTable]:
         """Returns tables, columns, keys, indexes, links and estimates; metadata only."""
         limit = Deadline.after(_INTROSPECTION_SECONDS)
@@ -201,8 +216,7 @@ class MysqlConnector:
         bound: dict[str, Any],
         deadline: Deadline,
     ) -> Answer:
-        left = max(0.001, deadline.left - _EARLIER_SECONDS)
-        bound[DEADLINE] = round(left, 3) if session.flavor == "mariadb" else int(left * 1000)
+        bound[DEADLINE] = _allowed(session, deadline)
         cursor = session.connection.cursor(SSCursor)
         await cursor.execute(text, bound)
         size = AnswerSize(self._limits.bytes)
@@ -232,6 +246,12 @@ class MysqlConnector:
             # The server cuts a list of children at group_concat_max_len: our limits.bytes.
             raise failures.too_large(self.source) from None
         return (*row[:-children], *lists)
+
+
+def _allowed(session: Session, deadline: Deadline) -> float:
+    """Returns how long the server may take, in the unit that it counts in."""
+    left = max(0.001, deadline.left - _EARLIER_SECONDS)
+    return round(left, 3) if session.flavor == "mariadb" else int(left * 1000)
 
 
 def _bound(

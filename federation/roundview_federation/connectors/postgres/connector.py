@@ -13,8 +13,9 @@ from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.model import Source, SourceTable
 from roundview_federation.connectors.answers import AnswerSize
 from roundview_federation.connectors.login import login_of
-from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.postgres import failures, grants, values
+from roundview_federation.connectors.postgres.accesses import read_accesses
 from roundview_federation.connectors.postgres.schema import read_tables
 from roundview_federation.connectors.postgres.sessions import Session, Sessions
 from roundview_federation.connectors.postgres.statement import PostgresCall, compile_call
@@ -112,6 +113,15 @@ class PostgresConnector:
             return "\n".join(line[0] for line in lines)
 
         return await self._described(planned, deadline)
+
+    async def accesses(
+        self, call: PostgresCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> tuple[Access, ...]:
+        """Returns what EXPLAIN says of each table, and which index could serve a scanned one."""
+        bound = [params[name] for name in call.parameters]
+        return await self._described(
+            lambda session: read_accesses(session.connection, call.text, bound), deadline
+        )
 
     async def close(self) -> None:
         """Ends what runs and closes the connections."""

@@ -15,7 +15,8 @@ import orjson
 from roundview_catalog.model import Source
 from roundview_catalog.secrets import resolve
 from roundview_federation.connectors import connection as connections
-from roundview_federation.connectors.http_port import HttpAnswer, HttpError, HttpPort, open_port
+from roundview_federation.connectors.http_client import open_port
+from roundview_federation.connectors.http_port import HttpAnswer, HttpError, HttpPort
 from roundview_federation.connectors.rest.failures import broken, failed
 from roundview_federation.connectors.rest.origin import origin_of
 

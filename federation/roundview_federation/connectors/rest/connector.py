@@ -14,8 +14,9 @@ from roundview_catalog.errors import RequestError
 from roundview_catalog.model import Source, SourceTable
 from roundview_catalog.tables import AccessPath, RestTable
 from roundview_federation.connectors import connection as connections
-from roundview_federation.connectors.http_port import HttpPort, open_port
-from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.http_client import open_port
+from roundview_federation.connectors.http_port import HttpPort
+from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.rest.arriving import ForeignRowsError, Wanted
 from roundview_federation.connectors.rest.authorization import authorization
 from roundview_federation.connectors.rest.columns import COMPARE, Named
@@ -164,6 +165,19 @@ class RestConnector:
         if call.held is not None:
             return f"{call.wanted.named.rows.name} is held in memory"
         return "\nor ".join(_explained(route, self._base) for route in call.routes)
+
+    async def accesses(
+        self, call: RestCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> tuple[Access, ...]:
+        """Returns by which path the table is asked; one without bound columns reads all of it."""
+        alias = call.wanted.named.alias
+        if call.held is not None:
+            return (Access(alias, "memory"),)
+        route, _ = self._chosen(call, params)
+        if not route.is_bound:
+            return (Access(alias, "", is_scan=True),)
+        sent = "&".join(one.filter.send for one in route.sent)
+        return (Access(alias, route.access.target + (f"?{sent}" if sent else "")),)
 
     async def close(self) -> None:
         """Closes every connection."""

@@ -18,7 +18,8 @@ from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Source, SourceTable
 from roundview_federation.connectors import connection as connections
 from roundview_federation.connectors.answers import AnswerSize
-from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.port import Access, Capabilities
+from roundview_federation.connectors.sqlite.accesses import read_accesses
 from roundview_federation.connectors.sqlite.schema import read_tables
 from roundview_federation.connectors.sqlite.statement import SqliteCall, compile_call
 from roundview_federation.connectors.workers import Job, Workers
@@ -75,9 +76,7 @@ class SqliteConnector:
 
     async def rows(self, call: SqliteCall, params: Mapping[str, Any], deadline: Deadline) -> Answer:
         """Runs the statement; cancelling the task or passing the deadline interrupts it."""
-        bound = {name: params[asked] for name, asked in call.names.params.items()}
-        for name, asked in call.names.keysets.items():
-            bound[name] = json_keys(params[asked])
+        bound = _bound(call, params)
         return await self._workers.run(
             lambda opened, job: self._asked(
                 opened, job, lambda connection: self._fetch(call, bound, connection, job)
@@ -104,6 +103,18 @@ class SqliteConnector:
     def explain(self, call: SqliteCall) -> str:
         """Returns the statement."""
         return call.text
+
+    async def accesses(
+        self, call: SqliteCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> tuple[Access, ...]:
+        """Returns what EXPLAIN QUERY PLAN says of each table."""
+        bound = _bound(call, params)
+        return await self._workers.run(
+            lambda opened, job: self._asked(
+                opened, job, lambda connection: read_accesses(connection, call.text, bound)
+            ),
+            deadline,
+        )
 
     async def close(self) -> None:
         """Interrupts what runs and closes the connections."""
@@ -237,6 +248,11 @@ def json_keys(keys: Any) -> str:
     if _NUL in encoded:
         encoded = orjson.dumps([key for key in keys if _is_possible(key)], default=str)
     return encoded.decode()
+
+
+def _bound(call: SqliteCall, params: Mapping[str, Any]) -> dict[str, Any]:
+    bound = {name: params[asked] for name, asked in call.names.params.items()}
+    return bound | {name: json_keys(params[asked]) for name, asked in call.names.keysets.items()}
 
 
 def _is_possible(key: Any) -> bool:
