@@ -94,7 +94,9 @@ def hand_over(unfolded: Unfolded, pushed: Pushed, keyset: KeySet) -> Callable[[]
     return compiled
 
 
-def _compiled(code: FieldCode, pushed: Pushed, name: str, head: tuple[str, ...]) -> Any:
+def _compiled(
+    code: FieldCode, pushed: Pushed, name: str, head: tuple[str, ...]
+) -> Callable[..., None]:
     namespace = code.namespace
     for name_, variable in code.child_names.items():
         namespace[variable] = pushed.draft.child_position(code.unfolded.children[name_])
@@ -103,8 +105,27 @@ def _compiled(code: FieldCode, pushed: Pushed, name: str, head: tuple[str, ...])
     if code.unfolded.branch.lists:
         loop = "    for r, element, position in each_element(rows, lists, note):"
     text = "\n".join([*head, *bound, loop, *code.body])
-    exec(compile(text, f"<{name}>", "exec"), namespace)  # noqa: S102 - our own text
-    return namespace["convert"]
+    return _Converting(text, f"<{name}>", namespace).convert
+
+
+class _Converting:
+    """Compiles generated code when the first rows come: for many branches none ever do."""
+
+    def __init__(self, text: str, name: str, namespace: dict[str, Any]) -> None:
+        self._text = text
+        self._name = name
+        self._namespace = namespace
+        self._code: Callable[..., None] | None = None
+
+    def convert(self, rows: list[tuple[Any, ...]], *others: Any) -> None:
+        """Runs the code over rows."""
+        if not rows:
+            return
+        if self._code is None:
+            compiled = compile(self._text, self._name, "exec")
+            exec(compiled, self._namespace)  # noqa: S102 - our own text
+            self._code = self._namespace["convert"]
+        self._code(rows, *others)
 
 
 def _slot(unfolded: Unfolded) -> str:

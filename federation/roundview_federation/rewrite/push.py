@@ -62,7 +62,7 @@ class FragmentDraft:
         tree = self.base.copy()
         tree.set(
             "expressions",
-            [exp.alias_(expr, f"c{at}") for at, expr, _ in self.columns.values()],
+            [exp.alias_(expr, f"c{at}", copy=False) for at, expr, _ in self.columns.values()],
         )
         children: list[ChildRows] = []
         for identity, (child, columns) in self.children.items():
@@ -183,7 +183,7 @@ def push(
         rendered.append(_keys(bound, keyset.name, unfolded, capabilities))
     rendered.extend(conditions)
     if rendered:
-        base = base.where(exp.and_(*rendered), copy=False)
+        base = base.where(exp.and_(*rendered, copy=False), copy=False)
     identity = f"{unfolded.source.name}|{base.sql(dialect='postgres', copy=False)}"
     draft = drafts.get(identity)
     if draft is None:

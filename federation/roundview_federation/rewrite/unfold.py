@@ -179,7 +179,7 @@ def _with_parent(branch: Branch, source: Source, *, joins: bool) -> _Rows:
     parent = parent_branch(branch, source)
     if parent is None or branch.parent is None or not joins:
         return _Rows(
-            branch.scan.copy(),
+            branch.scan,
             branch.aliases,
             branch.person,
             branch.organization,
@@ -196,7 +196,7 @@ def _with_parent(branch: Branch, source: Source, *, joins: bool) -> _Rows:
     ]
     scan = scan.join(
         outer.args["from_"].this,
-        on=exp.and_(*on),
+        on=exp.and_(*on, copy=False),
         copy=False,
     )
     for join in outer.args.get("joins") or ():

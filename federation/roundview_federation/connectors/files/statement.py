@@ -204,12 +204,12 @@ def _child(child: ChildRows, tree: exp.Select, scope: Scope) -> exp.Expr:
         cells.append(_utc(node) if is_instant else node)
     row: exp.Expr = exp.Anonymous(this="row", expressions=cells)
     if tree.args.get("limit") is not None:
-        tree.set("expressions", [exp.alias_(row, "cells")])
+        tree.set("expressions", [exp.alias_(row, "cells", copy=False)])
         row = exp.column("cells", table="first")
         tree = exp.select(row).from_(tree.subquery("first", copy=False))
     rows = exp.Anonymous(this="list", expressions=[row.copy()])
     tree.set("expressions", [exp.Coalesce(this=rows, expressions=[exp.Array()])])
-    return exp.alias_(exp.Subquery(this=tree), f"rows_{child.alias}", quoted=True)
+    return exp.alias_(exp.Subquery(this=tree), f"rows_{child.alias}", quoted=True, copy=False)
 
 
 def _utc(value: exp.Expr) -> exp.Expr:

@@ -41,7 +41,7 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Sqlit
     tree = _translated(fragment.tree, scope)
     for child in fragment.children:
         rows = exp.Subquery(this=_child(child, scope))
-        tree.append("expressions", exp.alias_(rows, f"rows_{child.alias}", quoted=True))
+        tree.append("expressions", exp.alias_(rows, f"rows_{child.alias}", quoted=True, copy=False))
     limit = tree.args.get("limit")
     if limit is not None:
         # LIMIT NULL is an error here; a negative one is none.
@@ -83,7 +83,7 @@ def _child(child: ChildRows, scope: Scope) -> exp.Select:
     if child.tree.args.get("limit") is None:
         tree.set("expressions", [rows])
         return tree
-    tree.set("expressions", [exp.alias_(row, "cells")])
+    tree.set("expressions", [exp.alias_(row, "cells", copy=False)])
     cells_ = exp.Anonymous(this="json", expressions=[exp.column("cells", table="first")])
     rows.set("expressions", [cells_])
     return exp.select(rows).from_(tree.subquery("first", copy=False))
