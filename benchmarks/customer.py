@@ -24,7 +24,7 @@ from typing import Any
 
 import orjson
 import uvloop
-from benchmarks.busy import PHONE, busy_estate
+from benchmarks.busy import PHONE, Busy, busy_estate
 from benchmarks.graphql import FULL
 from benchmarks.report import Figure, emit
 
@@ -43,7 +43,6 @@ ROUNDS = 200
 DELAYED_ROUNDS = 30
 DELAY_SECONDS = 0.1
 COMPILED = 9
-WANTED = {"salesOrder": 20, "supportCase": 20, "engagement": 50}
 RELOADS = 12
 VIEWS_DURING_RELOADS = 600
 SECONDS = 5.0
@@ -91,10 +90,10 @@ class Delayed:
 
 async def measure(federation: Federation) -> list[Figure]:
     """Returns all figures of one estate."""
-    view = View(federation, FULL)
+    view = View(federation, FULL, Busy())
     await view.start()
     decision = federation.decide(federation.principal)
-    desk = View(federation, desk_operation(federation.catalog, decision.fields))
+    desk = View(federation, desk_operation(federation.catalog, decision.fields), Busy())
     await desk.start()
     return [
         *await compiling(federation, {"full view": FULL, "desk": desk.ask.query}),
@@ -132,7 +131,10 @@ async def compiling(federation: Federation, texts: Mapping[str, str]) -> list[Fi
 class View:
     """One operation, asked for the busy customer."""
 
-    def __init__(self, federation: Federation, text: str) -> None:
+    def __init__(self, federation: Federation, text: str, busy: Busy) -> None:
+        self.least = {
+            "salesOrder": busy.orders, "supportCase": busy.tickets, "engagement": busy.events
+        }  # fmt: skip
         self.federation = federation
         self.door = Door(federation)
         self.request = Request(federation.principal, timeout_seconds=SECONDS)
@@ -153,8 +155,8 @@ class View:
             assert "errors" not in body, body["errors"]
             assert body["extensions"]["complete"], body["extensions"]
         customer = body["data"]["customer"]
-        counts = {name: len(customer[name]["nodes"]) for name in WANTED}
-        assert all(counts[name] >= least for name, least in WANTED.items()), counts
+        counts = {name: len(customer[name]["nodes"]) for name in self.least}
+        assert all(counts[name] >= least for name, least in self.least.items()), counts
 
     async def executed(self) -> None:
         """Runs the question, without a door."""
@@ -370,7 +372,7 @@ def percentile(values: Sequence[float], rank: int) -> float:
 async def run() -> list[Figure]:
     """Makes the estate and measures over it."""
     with tempfile.TemporaryDirectory() as folder:
-        async with busy_estate(Path(folder)) as connection:
+        async with busy_estate(Path(folder), Busy()) as connection:
             return await measure(connection.federation)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -86,6 +87,7 @@ class MailWriter:
             for part in _parts(table)
         }
         self._last: Counter[str] = Counter()
+        self._addresses: set[int] = set()
         for number, (name, kind, optin) in enumerate(texts.LISTS, 1):
             self._add("lists", number, _uuid(1, number), name, kind, optin, _START)
         for number, (name, at) in enumerate(
@@ -102,7 +104,8 @@ class MailWriter:
         """Writes a subscriber with everything below and returns the source key."""
         number = self._next("subscribers")
         self._add(
-            "subscribers", number, _uuid(4, number), subscriber.email, subscriber.name,
+            "subscribers", number, _uuid(4, number), self._own(subscriber.email, number),
+            subscriber.name,
             subscriber.attribs, subscriber.status, subscriber.created_at, subscriber.updated_at,
         )  # fmt: skip
         for list_id, status, created, updated in subscriber.lists:
@@ -140,6 +143,16 @@ class MailWriter:
                 link = 1 + random.randrange(len(texts.LINKS))
                 row = self._next("link_clicks")
                 self._add("link_clicks", row, campaign, link, None, at)
+
+    def _own(self, email: str, number: int) -> str:
+        """Returns an address that nobody else subscribed with: the tool takes each once."""
+        mark = _mark(email)
+        if mark in self._addresses:
+            local, at, domain = email.partition("@")
+            email = f"{local}.{number}{at}{domain}"
+            mark = _mark(email)
+        self._addresses.add(mark)
+        return email
 
     def _add(self, table: str, *values: Any) -> None:
         row = {name: _plain(value) for name, value in zip(_COLUMNS[table], values, strict=True)}
@@ -186,3 +199,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return f"{value.isoformat(timespec='seconds')}Z"
     return value
+
+
+def _mark(email: str) -> int:
+    return int.from_bytes(hashlib.blake2b(email.lower().encode(), digest_size=8).digest())
