@@ -6,7 +6,7 @@ from roundview_catalog.expressions.functions import AGGREGATES as _AGGREGATES
 from roundview_catalog.expressions.gate import is_list, parse, parse_from, parse_order, parse_view
 from roundview_catalog.expressions.inference import check, infer
 from roundview_catalog.expressions.meeting import cast_type
-from roundview_catalog.expressions.nodes import ExpressionError, offset_of
+from roundview_catalog.expressions.nodes import ExpressionError, conjuncts, offset_of
 from roundview_catalog.expressions.pushing import cannot_fail, pushable, render
 from roundview_catalog.expressions.python import condition, python
 from roundview_catalog.expressions.runtime import RUNTIME
@@ -22,6 +22,7 @@ __all__ = [
     "cast_type",
     "check",
     "condition",
+    "conjuncts",
     "infer",
     "is_list",
     "offset_of",

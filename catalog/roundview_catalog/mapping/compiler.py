@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from roundview_catalog import expressions
 from roundview_catalog.document import Document
 from roundview_catalog.mapping.fields import read_slots
 from roundview_catalog.mapping.keys import (
@@ -20,7 +21,7 @@ from roundview_catalog.mapping.keys import (
     with_sealed,
 )
 from roundview_catalog.mapping.mirrors import read_mirrors
-from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong, conjuncts
+from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong
 from roundview_catalog.mapping.rows import (
     check_unique,
     is_sealed,
@@ -215,7 +216,7 @@ def _where(parts: _Parts, given: Mapping[str, Any], scope: Scope, path: Path) ->
     condition: exp.Expr | None = parts.read(
         lambda _: reader.condition((*path, "where"), replace(scope, children={}), subqueries=True)
     )
-    for one in conjuncts(condition):
+    for one in expressions.conjuncts(condition):
         columns = one.find_all(exp.Column) if one.find(exp.Select) is not None else ()
         if any(column.table in scope.lists for column in columns):
             parts.are_wrong = True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from roundview_catalog import expressions
-from roundview_catalog.mapping.reader import Path, Reader, conjuncts
+from roundview_catalog.mapping.reader import Path, Reader
 from roundview_catalog.tables import RestTable
 
 
@@ -28,7 +28,7 @@ def check_held(reader: Reader, joins: Sequence[exp.Join], path: Path) -> None:
 
 def _is_by_columns(join: exp.Join) -> bool:
     """Tells whether each condition equates a column of the held table with one of another."""
-    found = list(conjuncts(join.args.get("on")))
+    found = list(expressions.conjuncts(join.args.get("on")))
     alias = join.this.alias_or_name
     return bool(found) and all(
         isinstance(one, exp.EQ)

@@ -257,16 +257,3 @@ def is_inside(node: exp.Expr, *kinds: type[exp.Expr]) -> bool:
             return True
         parent = parent.parent
     return False
-
-
-def conjuncts(node: exp.Expr | None) -> Iterator[exp.Expr]:
-    """Yields the conditions that AND holds together."""
-    if node is None:
-        return
-    if isinstance(node, exp.Paren):
-        yield from conjuncts(node.this)
-    elif isinstance(node, exp.And):
-        yield from conjuncts(node.this)
-        yield from conjuncts(node.expression)
-    else:
-        yield node

@@ -13,7 +13,7 @@ from roundview_catalog.expressions import ExpressionError
 from roundview_catalog.mapped import Child
 from roundview_catalog.mapping.held import check_held
 from roundview_catalog.mapping.lists import read_lists, take_lists
-from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong, conjuncts
+from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong
 from roundview_catalog.report import did_you_mean
 
 _LONG_KEY = ("value", "sealed")
@@ -119,11 +119,13 @@ def check_unique(
     """
     where = scan.args.get("where")
     both: list[tuple[exp.Expr, exp.Expr]] = []
-    for condition in conjuncts(where.this if where is not None else None):
+    for condition in expressions.conjuncts(where.this if where is not None else None):
         both += _equalities(condition)
     joined: dict[str, list[tuple[exp.Expr, exp.Expr]]] = {}
     for join in scan.args.get("joins") or ():
-        found = [pair for c in conjuncts(join.args.get("on")) for pair in _equalities(c)]
+        found = [
+            pair for c in expressions.conjuncts(join.args.get("on")) for pair in _equalities(c)
+        ]
         if join.side == "LEFT":
             # Such a condition only chooses rows of the table that it joins.
             joined[join.this.alias_or_name] = found
@@ -250,7 +252,7 @@ def _equalities(condition: exp.Expr) -> Iterator[tuple[exp.Expr, exp.Expr]]:
 def _links(
     condition: exp.Expr, inner: Mapping[str, str]
 ) -> Iterator[tuple[exp.Column, exp.Column]]:
-    for one in conjuncts(condition):
+    for one in expressions.conjuncts(condition):
         for mine, other in _equalities(one):
             if not isinstance(mine, exp.Column) or not isinstance(other, exp.Column):
                 continue

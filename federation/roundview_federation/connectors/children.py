@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from roundview_catalog.expressions import conjuncts
 from roundview_federation.connectors.statement import Scope, tables_of
 from roundview_federation.plan import ChildRows
 
@@ -34,7 +35,7 @@ def links_of(child: ChildRows, scope: Scope) -> tuple[tuple[Link, ...], exp.Sele
     where = tree.args.get("where")
     links: list[Link] = []
     kept: list[exp.Expr] = []
-    for conjunct in _conjuncts(where.this) if where is not None else ():
+    for conjunct in conjuncts(where.this) if where is not None else ():
         link = _link(conjunct, own, scope)
         if link is not None:
             links.append(link)
@@ -48,16 +49,6 @@ def links_of(child: ChildRows, scope: Scope) -> tuple[tuple[Link, ...], exp.Sele
         return None
     tree.set("where", None)
     return tuple(links), tree.where(exp.and_(*kept), copy=False) if kept else tree
-
-
-def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.And):
-        yield from _conjuncts(node.left)
-        yield from _conjuncts(node.right)
-    elif isinstance(node, exp.Paren):
-        yield from _conjuncts(node.this)
-    else:
-        yield node
 
 
 def _own_columns(node: exp.Expr) -> Iterator[exp.Column]:

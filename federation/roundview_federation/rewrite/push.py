@@ -171,7 +171,7 @@ def push(
     where = base.args.get("where")
     pushed: list[exp.Expr] = []
     residual: list[exp.Expr] = []
-    own = list(_conjuncts(where.this)) if where else []
+    own = list(expressions.conjuncts(where.this)) if where else []
     for conjunct in (*own, *(bound.conditions if bound else ())):
         target = pushed if _goes(conjunct, unfolded, capabilities) else residual
         target.append(conjunct)
@@ -255,7 +255,7 @@ def _keys(bound: Bound, keyset: str, unfolded: Unfolded, capabilities: Capabilit
     # What else ties the child to the row is left out: the first row is checked on arrival.
     kept = [
         conjunct.copy()
-        for conjunct in _conjuncts(where.this)
+        for conjunct in expressions.conjuncts(where.this)
         if all(column.table in child.aliases for column in conjunct.find_all(exp.Column))
     ]
     kept += [
@@ -296,16 +296,6 @@ def _text(expr: exp.Expr) -> str:
     if isinstance(expr, exp.Column) and not expr.args.get("db"):
         return f"{expr.table}.{expr.name}" if expr.table else expr.name
     return expr.sql(dialect="postgres")
-
-
-def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.And):
-        yield from _conjuncts(node.left)
-        yield from _conjuncts(node.right)
-    elif isinstance(node, exp.Paren):
-        yield from _conjuncts(node.this)
-    else:
-        yield node
 
 
 def _invert(key: exp.Expr) -> tuple[exp.Column, str, tuple[exp.Expr, ...]]:

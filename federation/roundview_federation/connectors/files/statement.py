@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from roundview_catalog.expressions import conjuncts
 from roundview_catalog.model import SourceColumn, SourceTable
 from roundview_catalog.tables import FileTable
 from roundview_catalog.types import Kind, Type
@@ -266,22 +267,12 @@ def _conjuncts(trees: list[exp.Select]) -> Iterator[tuple[exp.Expr, frozenset[st
         own = frozenset(table.alias_or_name for table in tables_of(tree)) if at else frozenset()
         where = tree.args.get("where")
         if where is not None:
-            yield from ((conjunct, own) for conjunct in _flat(where.this))
+            yield from ((conjunct, own) for conjunct in conjuncts(where.this))
         for join in tree.args.get("joins") or ():
             joined = frozenset({join.this.alias_or_name}) if join.side else own
             on = join.args.get("on")
             if on is not None:
-                yield from ((conjunct, joined) for conjunct in _flat(on))
-
-
-def _flat(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.And):
-        yield from _flat(node.left)
-        yield from _flat(node.right)
-    elif isinstance(node, exp.Paren):
-        yield from _flat(node.this)
-    else:
-        yield node
+                yield from ((conjunct, joined) for conjunct in conjuncts(on))
 
 
 def _keyset_kinds(trees: list[exp.Select], scope: Scope) -> Iterator[tuple[str, Kind]]:

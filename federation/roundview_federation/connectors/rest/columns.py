@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlglot import exp
 
 from roundview_catalog.errors import RequestError
-from roundview_federation.connectors.rest.held import HeldJoin, conjuncts
+from roundview_catalog.expressions import conjuncts
+from roundview_federation.connectors.rest.held import HeldJoin
 from roundview_federation.connectors.rest.routes import Condition
 from roundview_federation.connectors.rest.tables import ColumnValue, RestRows
 from roundview_federation.connectors.rest.values import root_of

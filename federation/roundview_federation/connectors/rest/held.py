@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from roundview_catalog.errors import RequestError
+from roundview_catalog.expressions import conjuncts
 from roundview_federation.connectors.rest.fetch import Meter
 from roundview_federation.connectors.rest.tables import ColumnValue, RestRows
 from roundview_federation.connectors.rest.values import Get
@@ -118,17 +119,6 @@ def held_join(
         is_inner=join.side != "LEFT",
         needs=tuple(one.name for one in pairs.values() if one.table in ("", base)),
     )
-
-
-def conjuncts(node: exp.Expr | None) -> Iterator[exp.Expr]:
-    """Yields the conditions that AND holds together, in order."""
-    if isinstance(node, exp.Paren):
-        yield from conjuncts(node.this)
-    elif isinstance(node, exp.And):
-        yield from conjuncts(node.left)
-        yield from conjuncts(node.right)
-    elif node is not None:
-        yield node
 
 
 def _key(values: list[ColumnValue], row: Any) -> _Key | None:
