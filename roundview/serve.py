@@ -30,7 +30,7 @@ _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _NO_STORE = {"cache-control": "no-store"}
 _SHUTDOWN_SECONDS = 5
 _BACKLOG = 512
-_SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 _USUAL_KINDS = ("phone", "email", "customer_id")
 _ANYBODY = "00000000-0000-7000-8000-000000000000"
 _LOG = logging.getLogger("roundview.serve")
@@ -137,7 +137,7 @@ async def run(
     )
     # A catalog is read and planned in threads: at Python's 5 ms each turn of the event loop would
     # wait that long while it lasts, and a view has dozens (measured: 250 ms against 35 ms).
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     # From here on connections wait in the queue instead of being refused.
     listener.listen(_BACKLOG)
     announce()
