@@ -185,7 +185,7 @@ class View:
             connector = snapshot.connectors[planned.fragment.source]
 
             def call(c: Any = connector, p: Any = planned, v: Any = params) -> Awaitable[Answer]:
-                return c.rows(p.call, v, Deadline.after(SECONDS))  # type: ignore[no-any-return]
+                return c.rows(p.call, v, Deadline.after(SECONDS))
 
             calls.append((planned.fragment.source, call))
         return calls
@@ -262,7 +262,7 @@ async def over_http(view: View, whose: str = "") -> list[Figure]:
     extra = http.cpu - raw.cpu
     snapshot = view.federation.current
     real = snapshot.connectors
-    snapshot.connectors = {name: Kept(one) for name, one in real.items()}  # type: ignore[misc]
+    snapshot.connectors = {name: Kept(one) for name, one in real.items()}
     try:
         own = await cpu_of(ROUNDS, requested)
     finally:
@@ -280,7 +280,7 @@ async def far_away(view: View) -> list[Figure]:
     snapshot = view.federation.current
     near = snapshot.connectors
     far = {name: Delayed(Kept(one)) for name, one in near.items()}
-    snapshot.connectors = far  # type: ignore[assignment]
+    snapshot.connectors = far
     try:
         calls = await view.calls()
 

@@ -22,7 +22,7 @@ from roundview_desktop.app import desk_app
 from roundview_desktop.page import PageContext, page_context
 from roundview_federation.federation import Federation
 from roundview_federation.refresh import refresh_identity
-from roundview_federation.watch import watch
+from roundview_federation.watch import changed_sources, watch
 from roundview_graphql.door import Ask, Door
 from roundview_graphql.http import graphql_app
 
@@ -190,8 +190,7 @@ async def _watch(federation: Federation, door: Door, pages: _Pages) -> None:
     # The watcher compares with what it finds when it starts; identities were linked before.
     before = federation.catalog
     if await federation.reload():
-        after = federation.catalog.sources
-        await link(frozenset(n for n, s in after.items() if before.sources.get(n) != s))
+        await link(changed_sources(before, federation.catalog))
     await watch(federation, link)
 
 
@@ -200,5 +199,5 @@ def _reported(what: str) -> Iterator[None]:
     """Logs what failed, without its text: the watcher outlives one bad catalog or source."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - whatever it was, the watcher goes on
         _LOG.warning("%s: %s", what, type(error).__name__)

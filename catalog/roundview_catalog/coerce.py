@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from roundview_catalog.expressions import casts
+from roundview_catalog.expressions.times import midnight
 from roundview_catalog.places import COUNTRIES, CURRENCIES, LANGUAGES
 from roundview_catalog.types import Kind, Type
 
@@ -162,7 +163,7 @@ def _timestamp(value: Any) -> datetime | None:
     if value is None or isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local by meaning
+        return midnight(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return datetime.fromtimestamp(value, UTC)

@@ -47,7 +47,7 @@ async def watch(
             taken = now
             before = federation.catalog
             if await federation.reload():
-                await on_change(_changed(before, federation.catalog))
+                await on_change(changed_sources(before, federation.catalog))
         last = now
 
 
@@ -65,7 +65,8 @@ def _state(root: Path) -> State:
     return found
 
 
-def _changed(before: Catalog, after: Catalog) -> frozenset[str]:
+def changed_sources(before: Catalog, after: Catalog) -> frozenset[str]:
+    """Returns the names of the sources that are new or not what they were."""
     return frozenset(
         name for name, source in after.sources.items() if before.sources.get(name) != source
     )

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from roundview_catalog.expressions.times import midnight
+
 EXACT = Context(prec=1000, rounding=ROUND_HALF_UP)
 """Wide enough that sums and products are never rounded, as in PostgreSQL's numeric."""
 
@@ -76,8 +78,10 @@ def to_decimal(value: Any, precision: int | None = None, scale: int | None = Non
         if not _NUMBER.fullmatch(text):
             raise ValueError("not a number")
         number = Decimal(text)
-        # PostgreSQL keeps no exponent: 1e2 is 100.
-        number = EXACT.quantize(number, Decimal(1)) if number.as_tuple().exponent > 0 else number  # type: ignore[operator]
+        exponent = number.as_tuple().exponent
+        if isinstance(exponent, int) and exponent > 0:
+            # PostgreSQL keeps no exponent: 1e2 is 100.
+            number = EXACT.quantize(number, Decimal(1))
     elif isinstance(value, float):
         number = Decimal(format(value, ".15g"))
     else:
@@ -140,7 +144,7 @@ def to_timestamp(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local by meaning
+        return midnight(value)
     return _parsed_moment(value)[0]
 
 

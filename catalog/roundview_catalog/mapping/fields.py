@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
 from roundview_catalog import coerce, expressions
+from roundview_catalog.expressions.times import time_zone
 from roundview_catalog.mapped import FieldMapping
 from roundview_catalog.mapping.reader import Path, Reader, Scope, Wrong
 from roundview_catalog.model import MAPPABLE_COMMON, Entity
@@ -158,8 +158,8 @@ def _zone(reader: Reader, target: Type, given: Mapping[str, Any], path: Path) ->
     if not target.is_time:
         reader.add_key(at, "RV206", f"{target} has no time zone")
     try:
-        ZoneInfo(str(zone))
-    except Exception:  # noqa: BLE001 - missing files, odd names and directories differ by platform
+        time_zone(str(zone))
+    except ValueError:
         reader.add(at, "RV215", f"unknown time zone {str(zone)[:40]}", "write Europe/Berlin")
     return str(zone)
 

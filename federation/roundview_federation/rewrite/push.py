@@ -35,7 +35,9 @@ class FragmentDraft:
     is_scan: bool = False
     row_cap: int = 10_000
     columns: dict[str, tuple[int, exp.Expr, Type]] = field(default_factory=dict)
-    children: dict[str, tuple[Child, dict[str, int]]] = field(default_factory=dict)
+    children: dict[str, tuple[Child, dict[str, tuple[int, exp.Column]]]] = field(
+        default_factory=dict
+    )
     first_only: set[str] = field(default_factory=set)
     """children of which the source itself chooses the first row"""
 
@@ -51,7 +53,7 @@ class FragmentDraft:
     def child_column(self, child: Child, column: exp.Column) -> int:
         """Returns the position of a child's column in the child's rows."""
         _, columns = self.children.setdefault(_identity(child), (child, {}))
-        return columns.setdefault(column.sql(dialect="postgres"), len(columns))
+        return columns.setdefault(_text(column), (len(columns), column))[0]
 
     def child_position(self, child: Child) -> int:
         """Returns the position of a child's rows, counted from the end of the answer's row."""
@@ -67,7 +69,7 @@ class FragmentDraft:
         children: list[ChildRows] = []
         for identity, (child, columns) in self.children.items():
             select = child.scan.copy()
-            select.set("expressions", [exp.maybe_parse(c, dialect="postgres") for c in columns])
+            select.set("expressions", [column.copy() for _, column in columns.values()])
             if identity in self.first_only:
                 select = select.order_by(*(term.copy() for term in child.first), copy=False)
                 select = select.limit(1, copy=False)
