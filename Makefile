@@ -6,12 +6,13 @@ ARGS ?=
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 INSTALLED := .venv/.installed
+OLDEST_DUCKDB := .venv/.duckdb-1.5.5
 PACKAGES := catalog/roundview_catalog identity/roundview_identity \
 	federation/roundview_federation graphql/roundview_graphql \
 	desktop/roundview_desktop roundview
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-rivals docs
+.PHONY: help install demo test test-duckdb check bench bench-rivals docs
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,11 @@ demo: $(RUNTIME) ## make the demo estate and serve it on http://127.0.0.1:8360
 
 test: $(INSTALLED) ## run every test; ends with a list of what was not run and why
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-duckdb: $(OLDEST_DUCKDB) ## run the tests of the engine with the oldest DuckDB that is supported
+	@export PYTHONPATH=$(CURDIR)/$(OLDEST_DUCKDB); \
+	$(BIN)/python -c 'import duckdb; print("DuckDB", duckdb.__version__)' && \
+	$(BIN)/python -m pytest $(wildcard tests/engines tests/dialect) $(ARGS)
 
 check: $(INSTALLED) ## check format, lint, types, layers, dead code and dependencies
 	$(BIN)/ruff format --check .
@@ -43,9 +49,8 @@ bench: $(INSTALLED) ## run every benchmark and print its figures
 	$(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
 bench-rivals: $(INSTALLED) ## run the benchmarks of other systems that need their own environment
-	@found=$$(ls benchmarks/rivals/*.sh 2>/dev/null); \
-	[ -n "$$found" ] || echo "no other system is measured yet"; \
-	for file in $$found; do bash $$file || exit 1; done
+	@for file in benchmarks/rivals/*.sh; do echo "== $$(basename $$file .sh)"; \
+	bash $$file $(ARGS) || exit 1; done
 
 docs: $(INSTALLED) ## write the generated parts of the docs again and take the screenshots
 	$(BIN)/python -m cogapp -r docs/*.md README.md
@@ -68,3 +73,7 @@ $(RUNTIME): pyproject.toml | .venv/bin/python
 $(INSTALLED): pyproject.toml | .venv/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable .
 	@touch $@ $(RUNTIME)
+
+$(OLDEST_DUCKDB): | $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ \
+	'duckdb==1.5.5'

@@ -46,7 +46,7 @@ def converter(source: Type, target: Type, time_zone: str) -> Coerce | None:
     earlier one), dates their midnight there; decimals are rounded once, half up.
     """
     if target.is_time:
-        return _instant_converter(source, _zone(time_zone))
+        return _instant_converter(source, zone(time_zone))
     if target.kind is Kind.ENUM:
         return _enum_converter(target.values)
     if target.kind is Kind.DECIMAL:
@@ -302,7 +302,7 @@ def _instant_converter(source: Type, zone: tzinfo) -> Coerce:
     return convert
 
 
-def _zone(name: str) -> tzinfo:
+def zone(name: str) -> tzinfo:
     if name in ("", "UTC", "Z"):
         return UTC
     if name[0] in "+-":

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roundview_catalog.errors import CatalogError, RoundviewError
 from roundview_catalog.loader import load
@@ -17,7 +17,7 @@ from roundview_federation.candidates import with_candidates
 from roundview_federation.checks import hidden_sections, mark_mismatched, recheck, restate
 from roundview_federation.execute.cursors import CursorSeal
 from roundview_federation.execute.rounds import Customers, finish, gather, utc_now
-from roundview_federation.plan import Found, Identifier, Plan, Question, Result
+from roundview_federation.plan import Found, Identifier, Lookup, Plan, Question, Result
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.sealing import KEY_BYTES, KeySealing
@@ -26,6 +26,12 @@ from roundview_federation.whole import whole_customer
 from roundview_identity.keys import Keys
 from roundview_identity.rules import Rules
 from roundview_identity.store import Xref
+
+if TYPE_CHECKING:
+    from roundview_federation.engines.duckdb.pool import DuckDBEngine
+    from roundview_federation.sql.question import SqlQuestions, SqlResult
+
+_LOOK_UP = "lookup"
 
 
 class Federation:
@@ -52,6 +58,8 @@ class Federation:
         )
         self._retired: list[Snapshot] = []
         self.reload_problem: CatalogError | None = None
+        self._sql: SqlQuestions | None = None
+        self._duckdb: DuckDBEngine | None = None
 
     @classmethod
     def open(
@@ -133,6 +141,20 @@ class Federation:
         question, params = whole_customer(self.catalog, decision, identifier, first)
         return question, await self.run(question, params, request)
 
+    async def sql(self, text: str, request: Request) -> SqlResult:
+        """Answers one SELECT over the canonical schema; read the result, or close it.
+
+        Raises RequestError with SQLSTATE and position for what cannot be asked, SourceError
+        where a source failed (unless the request is partial), EngineError where finishing did.
+        """
+        purpose_of(request)
+        questions, snapshot = self._questions(), self._current
+        snapshot.in_flight += 1
+        try:
+            return await questions.run(text, request, self._engine())
+        finally:
+            snapshot.in_flight -= 1
+
     async def states(self) -> tuple[SourceState, ...]:
         """Returns whether each source may be asked, proved now."""
         return await self._current.states()
@@ -171,8 +193,33 @@ class Federation:
         for snapshot in self._retired:
             await snapshot.close(keep=[self._current])
         await self._current.close()
+        if self._duckdb is not None:
+            await self._duckdb.close()
         self._retired.clear()
         self.xref.close()
+
+    # -- SQL -----------------------------------------------------------------------------------
+
+    def _questions(self) -> SqlQuestions:
+        # Imported here: Arrow and DuckDB take longer to import than a view takes to answer.
+        from roundview_federation.sql.question import SqlQuestions
+
+        if self._sql is None or self._sql.snapshot is not self._current:
+            self._sql = SqlQuestions(self._current, self.xref, self.clock, self._find_live)
+        return self._sql
+
+    async def _find_live(self, identifier: Identifier, request: Request) -> Found:
+        """Finds one customer, as every door does: the value must be on a live record."""
+        question = Question(_LOOK_UP, (Lookup(_LOOK_UP),), ())
+        result = await self.run(question, {_LOOK_UP: [identifier]}, request)
+        return result.found[_LOOK_UP][0]
+
+    def _engine(self) -> DuckDBEngine:
+        from roundview_federation.engines.duckdb.pool import DuckDBEngine
+
+        if self._duckdb is None:
+            self._duckdb = DuckDBEngine()
+        return self._duckdb
 
     # -- one question ------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ class Lookup:
 class Page:
     """Cuts a list per customer or parent: names of the parameters with size and cursor.
 
-    `wants_cursor` is False where nobody reads `Rows.end_cursor` (sealing one costs 20 µs).
+    `wants_cursor` is False where nobody reads `Rows.end_cursor`: sealing one costs 20 µs.
     """
 
     first: str
@@ -55,7 +55,8 @@ class Section:
     `parent`. `entity` is a canonical entity or the derived relation `customer`, which has one
     row per customer. `provenance` names the customer fields whose origin is asked.
     The tree selects plain columns of the entity, each once; the WHERE is a boolean
-    combination of comparisons of columns with placeholders.
+    combination of comparisons of columns with placeholders. With `narrows` it also narrows what
+    sources are asked, as `values` are known then; `row_cap` is what one may send (None: as usual).
     """
 
     name: str
@@ -65,6 +66,9 @@ class Section:
     parent: str = ""
     page: Page | None = None
     provenance: tuple[str, ...] = ()
+    narrows: bool = False
+    values: Mapping[str, Any] = field(default_factory=dict)
+    row_cap: int | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,8 +81,7 @@ class Question:
     """Everything of one operation that does not change between requests.
 
     `shape` names it in plan keys: equal shapes mean equal lookups and sections.
-    `catalog_version` is the version that a door compiled it for ("" for the current one), so
-    that a reload in between does not change its meaning.
+    `catalog_version` is what a door compiled it for: a reload in between changes no meaning.
     """
 
     shape: str
@@ -125,8 +128,8 @@ class Fragment:
 class Answer:
     """What a connector returns for a fragment.
 
-    `as_of`: None if live, the file's time for files, the original fetch if cached.
-    `dropped` counts rows that the source sent though they were not asked for.
+    `as_of`: None if live, else the time of the file or first fetch. `dropped` counts rows that
+    came though they were not asked for.
     """
 
     rows: list[tuple[Any, ...]]
@@ -148,8 +151,7 @@ class Origin:
 
 
 ROW_HEAD = ("origin", "source_key", "slot", "parent_key")
-"""What stands before a section's columns in every row tuple: Origin, str, str, str | None.
-Rows of the derived relation `customer` have None there."""
+"""What stands before a section's columns in a row tuple; None each in rows of `customer`."""
 
 
 @dataclass(slots=True)
@@ -189,9 +191,8 @@ class Output:
     """The answer to one section.
 
     `groups`: index of the customer in `Result.found[lookup]`, or for sections below a parent
-    (source, parent's source_key) -> Rows; a key without rows is absent unless sources are
-    missing. `failed` is set when every source of the section failed; `missing` names those
-    that did. `provenance`: customer index -> field -> Survived.
+    (source, parent's source_key) -> Rows, absent where there are none. `failed` is set when every
+    source failed; `missing` names those that did. `provenance`: customer -> field -> Survived.
     """
 
     columns: tuple[str, ...]
@@ -225,8 +226,8 @@ class Found:
 class SourceStatus:
     """What one source did for this answer; `status` is ok | partial | failed.
 
-    `code` is the GraphQL code of the failure, `reason` its text. `problems` counts values that
-    did not convert and rows that were not asked for.
+    `code` is the GraphQL code of the failure. `problems` counts values that did not convert and
+    rows that were not asked for.
     """
 
     name: str
@@ -273,8 +274,8 @@ class KeySet:
 
     With `lookup` alone: the person keys of the found customers in `source`, of individual `branch`,
     as values of `types` without the mapping's `prefixes`, tuples where there are several columns;
-    `opened` opens sealed ones. With `fragment`: the values of its column at `column`, which it
-    hands over when it has run; `lookup` then says whose customers they lead to ("": everyone).
+    `opened` opens sealed ones. With `fragment`: its column at `column` when it has run, whose rows
+    are those of customers of `lookup` ("": of everyone). With `param`: its values.
     """
 
     name: str
@@ -286,14 +287,15 @@ class KeySet:
     fragment: str = ""
     column: int = -1
     opened: Callable[[str], str | None] | None = None
+    param: str = ""
+    is_record_key: bool = False
 
 
 @dataclass(slots=True)
 class ArrivalContext:
     """What generated arrival code reads while it turns one answer into rows.
 
-    `owners`: native person key -> index of the customer; `note(name)` counts a problem of a
-    field.
+    `owners`: native person key -> index of the customer; `note(name)` counts a field's problem.
     """
 
     origin: Origin
@@ -310,12 +312,14 @@ class Arrival:
 
     `convert(rows, out, context)` appends each row to `out[owner]`, where owner is the
     customer's index, or the person's source key where nothing binds customers (None: nobody).
+    `made_of` is the unfolded branch and what of it the source computes.
     """
 
     section: str
     branch: str
     slot: str
     convert: Callable[[list[tuple[Any, ...]], Any, ArrivalContext], None]
+    made_of: tuple[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,8 +388,7 @@ class PlannedSection:
 class Plan:
     """How one question is answered; cached and shared between requests.
 
-    Fragments stand after those they wait for. `notes` says what a person should know of it:
-    which fragments need a round of their own, and why.
+    Fragments stand after those they wait for. `notes` say which need a round of their own.
     """
 
     key: PlanKey
@@ -396,5 +399,6 @@ class Plan:
     """the asked sections; what is read for ourselves never leaves"""
     customer: Mapping[str, Any]
     """section name of `customer` -> how it survives (execute.survive.CustomerPlan)"""
-    engine: str = "direct"
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    """values of parameters that the plan itself brings"""
     notes: tuple[str, ...] = ()

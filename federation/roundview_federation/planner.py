@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from cachetools import LRUCache
 from sqlglot import exp
 
 from roundview_catalog.model import Branch, Catalog
-from roundview_federation.connectors.port import Capabilities, Connector
+from roundview_federation.connectors.port import Connector
+from roundview_federation.drafts import Drafts, ways
 from roundview_federation.plan import (
     ROW_HEAD,
-    Arrival,
-    Handover,
     KeySet,
     Mirror,
     Plan,
@@ -27,13 +25,14 @@ from roundview_federation.plan import (
 )
 from roundview_federation.request import Decision
 from roundview_federation.rewrite import PASSES
-from roundview_federation.rewrite.arrive import arrive, hand_over
+from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.derive import CustomerPlan, derive
 from roundview_federation.rewrite.mirrors import mirrored
-from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
-from roundview_federation.rewrite.sealing import KeySealing, Opening, key_space
-from roundview_federation.rewrite.unfold import Unfolded, unfold, unfold_above
+from roundview_federation.rewrite.narrow import Narrowed, narrow
+from roundview_federation.rewrite.push import push
+from roundview_federation.rewrite.sealing import KeySealing
+from roundview_federation.rewrite.unfold import unfold
 
 _PLANS = 512
 
@@ -93,21 +92,6 @@ class Planner:
             self._plans[key] = done.result()
 
 
-@dataclass(slots=True)
-class _Drafts:
-    """Collects the fragments of one plan, what waits for them, and what becomes of their rows."""
-
-    sources: frozenset[str] | None
-    fragments: dict[str, FragmentDraft] = field(default_factory=dict)
-    arrivals: dict[str, list[Callable[[], Arrival]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    handovers: dict[str, list[Callable[[], Handover]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    keysets: dict[str, KeySet] = field(default_factory=dict)
-
-
 def _plan(
     key: PlanKey,
     asked: tuple[Section, ...],
@@ -116,7 +100,7 @@ def _plan(
     planner: Planner,
     sources: frozenset[str] | None,
 ) -> Plan:
-    drafts = _Drafts(sources)
+    drafts = Drafts(sources)
     planned: dict[str, PlannedSection] = {}
     customers: dict[str, CustomerPlan] = {}
     entities = {section.name: section.entity for section in asked}
@@ -141,11 +125,15 @@ def _plan(
         sections=planned,
         outputs=tuple(s.name for s in asked if s.entity != "customer"),
         customer=customers,
-        notes=tuple(_notes(fragments, drafts.keysets)),
+        constants=drafts.constants,
+        notes=(
+            *_notes(fragments, drafts.keysets),
+            *(f"{branch} is not asked: no row of it can match" for branch in drafts.pruned),
+        ),
     )
 
 
-def _fragments(drafts: _Drafts, planner: Planner) -> tuple[PlannedFragment, ...]:
+def _fragments(drafts: Drafts, planner: Planner) -> tuple[PlannedFragment, ...]:
     rounds: dict[str, int] = {}
     fragments = []
     for draft in drafts.fragments.values():
@@ -180,7 +168,7 @@ def _notes(fragments: tuple[PlannedFragment, ...], keysets: Mapping[str, KeySet]
 
 
 def _with_mirrors(
-    section: Section, decision: Decision, planner: Planner, drafts: _Drafts, above: str = ""
+    section: Section, decision: Decision, planner: Planner, drafts: Drafts, above: str = ""
 ) -> dict[str, PlannedSection]:
     """Plans one list and what its rows take from mirrors of them."""
     catalog = planner.catalog
@@ -220,7 +208,7 @@ def _section(
     section: Section,
     decision: Decision,
     planner: Planner,
-    drafts: _Drafts,
+    drafts: Drafts,
     branches: tuple[Branch, ...],
     columns: Sequence[str] = (),
     above: str = "",
@@ -257,10 +245,28 @@ def _section(
             sealing=planner.sealing,
         )
         for unfolded in slots:
-            for bound, keys in _ways(unfolded, section.lookup, capabilities, drafts):
-                pushed = push(unfolded, bound, capabilities, drafts.fragments, keyset=keys)
-                compiled = arrive(unfolded, pushed, section.name)
-                drafts.arrivals[pushed.draft.id].append(compiled)
+            narrowed: Narrowed | None = Narrowed()
+            if section.narrows:
+                narrowed = narrow(unfolded, section.values, capabilities)
+            if narrowed is None:
+                drafts.pruned.append(unfolded.branch.id)
+                continue
+            drafts.constants |= narrowed.constants
+            for bound, keys in ways(unfolded, section, planner.connectors, drafts, narrowed):
+                pushed = push(
+                    unfolded,
+                    bound,
+                    capabilities,
+                    drafts.fragments,
+                    keyset=keys,
+                    conditions=tuple(narrowed.conditions),
+                    params=tuple(narrowed.constants),
+                    row_cap=section.row_cap,
+                )
+                if keys is not None and keys.param:
+                    # Found by values of the row itself: whose it is, is for the row to say.
+                    pushed = replace(pushed, bound=None)
+                drafts.arrivals[pushed.draft.id].append(arrive(unfolded, pushed, section.name))
         sources.append(branch.source)
     offset = len(ROW_HEAD)
     return PlannedSection(
@@ -271,83 +277,6 @@ def _section(
         text=section.tree.sql(dialect="postgres"),
         parameters=tuple(sorted({p.name for p in section.tree.find_all(exp.Placeholder)})),
     )
-
-
-def _ways(
-    unfolded: Unfolded, lookup: str, capabilities: Capabilities, drafts: _Drafts
-) -> Iterator[tuple[Bound | None, KeySet | None]]:
-    """Yields each way to the rows: by person, by the keys of the rows above, or by a scan."""
-    if unfolded.above is not None:
-        above = unfold_above(unfolded)
-        for way, keys in _ways(above, lookup, capabilities, drafts):
-            pushed = push(above, way, capabilities, drafts.fragments, keyset=keys)
-            bound = below(unfolded, way)
-            yield bound, _keys_above(above, pushed, bound, lookup, drafts)
-    elif lookup:
-        for bound in bounds(unfolded):
-            yield bound, _keys_of_persons(bound, lookup, unfolded, drafts)
-    else:
-        yield None, None
-
-
-def _keys_of_persons(bound: Bound, lookup: str, unfolded: Unfolded, drafts: _Drafts) -> KeySet:
-    source, sealing = unfolded.source.name, unfolded.sealing
-    opened = None
-    if bound.is_sealed and sealing is not None:
-        opened = Opening(sealing, key_space(source, bound.branch))
-    keyset = KeySet(
-        name=_name(
-            lookup, source, bound.branch, *(t.kind.value for t in bound.types), *bound.prefixes
-        ),
-        source=source,
-        branch=bound.branch,
-        types=bound.types,
-        prefixes=bound.prefixes,
-        lookup=lookup,
-        opened=opened,
-    )
-    return _known(keyset, drafts)
-
-
-def _keys_above(
-    above: Unfolded, pushed: Pushed, bound: Bound, lookup: str, drafts: _Drafts
-) -> KeySet:
-    """Returns the key set that the rows above fill, and has them hand their keys over."""
-    draft = pushed.draft
-    at = draft.column(above.branch.key[0], above.branch.key_types[0])
-    keyset = KeySet(
-        name=_name(draft.id, str(at), bound.types[0].kind.value, bound.prefixes[0]),
-        source=draft.source,
-        branch=bound.branch,
-        types=bound.types,
-        prefixes=bound.prefixes,
-        lookup=lookup,
-        fragment=draft.id,
-        column=at,
-    )
-    count = len(drafts.keysets)
-    keyset = _known(keyset, drafts)
-    if len(drafts.keysets) > count:
-        drafts.handovers[draft.id].append(hand_over(above, pushed, keyset))
-    return keyset
-
-
-def _known(keyset: KeySet, drafts: _Drafts) -> KeySet:
-    """Returns the equal key set that the plan has already, or adds this one.
-
-    Two that differ only where names have no letters (prefixes `x:` and `x/`) stay two.
-    """
-    name = keyset.name
-    while (known := drafts.keysets.setdefault(keyset.name, keyset)) is not keyset:
-        if replace(known, name=name) == replace(keyset, name=name):
-            return known
-        keyset = replace(keyset, name=f"{keyset.name}_")
-    return keyset
-
-
-def _name(*parts: str) -> str:
-    name = "_".join(part for part in parts if part)
-    return "".join(c if c.isalnum() else "_" for c in name)
 
 
 def _own_decision(catalog: Catalog, decision: Decision) -> Decision:

@@ -25,7 +25,9 @@ class Principal:
 class Request:
     """Carries one question's context through every layer.
 
-    `timeout_seconds` None means the catalog's deadline for the kind of question.
+    `timeout_seconds` None means the catalog's deadline for the kind of question. `allow_scan`
+    lets SQL read more of a source than its limits say; `is_partial` lets it answer without the
+    sources that failed.
     """
 
     principal: Principal
@@ -33,6 +35,7 @@ class Request:
     timeout_seconds: float | None = None
     trace_id: str = ""
     allow_scan: bool = False
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

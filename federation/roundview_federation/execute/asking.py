@@ -47,7 +47,10 @@ class Asking:
         deadline: Deadline,
         sources: Mapping[str, Source],
         connectors: Mapping[str, Connector],
+        *,
+        is_patient: bool = False,
     ) -> None:
+        self._is_patient = is_patient
         self._params = params
         self._deadline = deadline
         self._sources = sources
@@ -70,7 +73,9 @@ class Asking:
         if run.keyset is not None:
             bound = {**bound, **_bound(run.keyset, run.owners)}
         started = time.perf_counter()
-        limit = self._deadline.sooner(self._sources[source].limits.timeout)
+        limit = self._deadline
+        if not self._is_patient:
+            limit = limit.sooner(self._sources[source].limits.timeout)
         answer = await self._connectors[source].rows(run.planned.call, bound, limit)
         self._calls[source] += answer.calls - reserved
         return answer, time.perf_counter() - started

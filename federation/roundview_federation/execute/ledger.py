@@ -48,6 +48,12 @@ class Ledger:
         known = self._catalog.sources[source]
         return Origin(source, known.system, known.instance, self._now, as_of)
 
+    def streamed(self, source: str, rows: int, seconds: float) -> None:
+        """Counts the rows of an answer that came in batches."""
+        entry = self._entry(source)
+        entry.rows += rows
+        entry.seconds = max(entry.seconds, seconds)
+
     def failed(self, source: str, error: SourceError) -> None:
         """Keeps the first failure of a source: what waited for it failed for the same reason."""
         entry = self._entry(source)

@@ -12,6 +12,7 @@ from typing import Any
 
 from roundview_catalog.errors import InternalError, RoundviewError, SourceError
 from roundview_catalog.model import Catalog
+from roundview_catalog.types import Type
 from roundview_federation.connectors.port import Connector
 from roundview_federation.execute.asking import Asking, Outcome, Run
 from roundview_federation.execute.cursors import CursorSeal
@@ -29,7 +30,7 @@ from roundview_federation.plan import (
     SourceStatus,
 )
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.rewrite.source_keys import native_key, split_key
+from roundview_federation.rewrite.source_keys import native_key, native_value, split_key
 
 
 @dataclass(slots=True)
@@ -109,17 +110,20 @@ async def gather(
     catalog: Catalog,
     connectors: Mapping[str, Connector],
     clock: Callable[[], datetime],
+    is_patient: bool = False,
 ) -> Gathered:
     """Runs every fragment as soon as its keys are known and turns the answers into rows.
 
     Fragments that wait for no other are all asked at once. A source that fails or is late
     costs its own rows only; everything is back at the deadline, whatever a source does.
+    `is_patient` gives each source all of the time, not only its own limit.
     """
     gathered = Gathered(rows={name: defaultdict(list) for name in plan.sections})
-    asking = Asking(params, deadline, catalog.sources, connectors)
+    params = {**plan.constants, **params} if plan.constants else params
+    asking = Asking(params, deadline, catalog.sources, connectors, is_patient=is_patient)
     runs: dict[str, Run] = {}
     for planned in plan.fragments:
-        run = _run(planned, plan, customers, runs)
+        run = _run(planned, plan, customers, params, runs)
         if run is not None:
             runs[planned.fragment.id] = run
     if not runs:
@@ -218,17 +222,42 @@ def _run(
     planned: PlannedFragment,
     plan: Plan,
     customers: Mapping[str, Customers],
+    params: Mapping[str, Any],
     runs: Mapping[str, Run],
 ) -> Run | None:
     """Returns what is to run; None where no key can become known."""
     if not planned.fragment.keysets:
         return Run(planned, None, {})
     keyset = plan.keysets[planned.fragment.keysets[0]]
+    if keyset.param:
+        known = _values(keyset, params)
+        return Run(planned, keyset, known) if known else None
     if keyset.fragment:
         above = runs.get(keyset.fragment)
         return None if above is None else Run(planned, keyset, {}, above)
     owners = bind(keyset, customers[keyset.lookup])
     return Run(planned, keyset, owners) if owners else None
+
+
+def _values(keyset: KeySet, params: Mapping[str, Any]) -> dict[Any, Any]:
+    """Returns the values of a key set's parameter as its columns hold them."""
+    native = native_key if keyset.is_record_key else _native
+    found = (native(value, keyset.types, keyset.prefixes) for value in params[keyset.param])
+    return {value: None for value in found if value is not None}
+
+
+def _native(value: Any, types: tuple[Type, ...], prefixes: tuple[str, ...]) -> Any:
+    return native_value(value, types[0], prefixes[0])
+
+
+class _OwnKeys:
+    """Stands for the customers where nobody was asked for: a row names its person's key."""
+
+    def __getitem__(self, owner: Any) -> Any:
+        return owner
+
+
+_OWN_KEYS: Any = _OwnKeys()
 
 
 @dataclass(slots=True)
@@ -297,8 +326,8 @@ class _Collecting:
         context = ArrivalContext(
             origin=origin,
             owners=run.owners,
-            customer_ids=who.ids if who else (),
-            link_states=who.link_states if who else (),
+            customer_ids=who.ids if who else _OWN_KEYS,
+            link_states=who.link_states if who else _OWN_KEYS,
             params=self._params,
             note=self.ledger.noter(source),
         )

@@ -65,7 +65,7 @@ def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arr
 
     def compiled() -> Arrival:
         convert = _compiled(code, pushed, f"arrival {section} {unfolded.branch.id}", _ARRIVAL)
-        return Arrival(section, unfolded.branch.id, unfolded.slot, convert)
+        return Arrival(section, unfolded.branch.id, unfolded.slot, convert, (unfolded, pushed))
 
     return compiled
 
@@ -184,14 +184,8 @@ def _used(code: FieldCode) -> list[str]:
     wanted: list[str] = []
 
     def want(name: str) -> None:
-        if name in wanted or (name in LATE and name not in unfolded.masks):
-            return
-        field = unfolded.entity.fields.get(name)
-        if field is not None and not code.is_mapped(name) and field.derive is not None:
-            for column in field.derive.find_all(exp.Column):
-                want(column.name)
-        if name not in wanted:
-            wanted.append(name)
+        if name not in LATE or name in unfolded.masks:
+            wanted.extend(one for one in needed(code, name) if one not in wanted)
 
     for name in unfolded.outputs:
         want(name)
@@ -203,6 +197,16 @@ def _used(code: FieldCode) -> list[str]:
         for name in alternative:
             want(name)
     return wanted
+
+
+def needed(code: FieldCode, name: str) -> list[str]:
+    """Lists a canonical column and what it is derived from, inputs first."""
+    field = code.unfolded.entity.fields.get(name)
+    found: list[str] = []
+    if field is not None and not code.is_mapped(name) and field.derive is not None:
+        for column in field.derive.find_all(exp.Column):
+            found += [one for one in needed(code, column.name) if one not in found]
+    return [*found, name]
 
 
 def _derive_masked(code: FieldCode, prefix: dict[str, str]) -> None:

@@ -164,10 +164,12 @@ def push(
     keyset: KeySet | None = None,
     conditions: tuple[exp.Expr, ...] = (),
     params: tuple[str, ...] = (),
+    row_cap: int | None = None,
 ) -> Pushed:
     """Adds one branch to the draft whose scan it shares and returns what is left to do.
 
-    `conditions` are further conjuncts over source columns that must reach the source.
+    `conditions` are further conjuncts over source columns that must reach the source. With a
+    `row_cap` of its own the fragment may read whatever its conditions let through.
     """
     base = unfolded.scan.copy()
     where = base.args.get("where")
@@ -189,7 +191,7 @@ def push(
     identity = f"{unfolded.source.name}|{base.sql(dialect='postgres', copy=False)}"
     draft = drafts.get(identity)
     if draft is None:
-        is_scan = not keysets and not conditions
+        is_scan = not keysets and (row_cap is not None or not conditions)
         limits = unfolded.source.limits
         draft = FragmentDraft(
             id=f"f{len(drafts)}",
@@ -199,7 +201,7 @@ def push(
             keysets=keysets,
             params=params,
             is_scan=is_scan,
-            row_cap=limits.scan_rows if is_scan else limits.rows,
+            row_cap=row_cap or (limits.scan_rows if is_scan else limits.rows),
         )
         drafts[identity] = draft
     if capabilities.first_rows:

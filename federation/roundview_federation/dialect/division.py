@@ -1,0 +1,135 @@
+"""Decides how numerics are divided: to the digits that PostgreSQL would compute, or not at all.
+
+PostgreSQL chooses the scale of each quotient by the size of its operands, counted in digits of
+base 10000, so that at least 16 digits are significant (select_div_scale in numeric.c). Here the
+same is done with whole numbers of 128 bits; what does not fit ends the statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from roundview_federation.dialect.types import INTEGER, PgType, as_numeric, numeric
+from roundview_federation.dialect.values import (
+    binary,
+    call,
+    cast,
+    fail,
+    guarded,
+    huge,
+    let,
+    number,
+    string,
+    when,
+)
+
+# Digits behind the point that a quotient is kept with: 14 remain before it.
+SCALE = 24
+
+Ref = Callable[[], exp.Expr]
+
+
+def quotient(left: exp.Expr, left_type: PgType, right: exp.Expr, right_type: PgType) -> exp.Expr:
+    """Returns left / right as DECIMAL(38, 24); both are numerics with a fixed scale or whole."""
+    first, second = as_numeric(left_type), as_numeric(right_type)
+    least = max(first.scale or 0, second.scale or 0)
+    shift = -(-least // 4) * 4
+    return let(
+        "a", _whole(left, first, shift),
+        lambda a: let("b", _whole(right, second, shift), lambda b: _checked(a, b, least)),
+    )  # fmt: skip
+
+
+def quotient_type() -> PgType:
+    """Returns the type of a quotient: its scale differs from row to row."""
+    return numeric(38, SCALE, exact=False)
+
+
+def _whole(node: exp.Expr, type_: PgType, shift: int) -> exp.Expr:
+    """Returns a number times 10^shift as a whole number."""
+    return huge(shifted(node, type_, shift)) if shift else huge(node)
+
+
+def shifted(node: exp.Expr, type_: PgType, shift: int) -> exp.Expr:
+    """Returns a numeric times 10^shift, in a DECIMAL that is large enough."""
+    digits = (type_.precision or 38) + shift + 1
+    wide = numeric(min(38, digits), type_.scale or 0) if digits > 18 else type_
+    power = cast(string("1" + "0" * shift), numeric(shift + 1, 0))
+    return binary(exp.Mul, node if wide == type_ else cast(node, wide), power)
+
+
+def _checked(a: Ref, b: Ref, least: int) -> exp.Expr:
+    is_zero = binary(exp.EQ, b(), number(0))
+    digits = lambda ref: cast_text(call("abs", ref()))  # noqa: E731
+    body = let(
+        "x", digits(a),
+        lambda x: let(
+            "y", digits(b),
+            lambda y: let("r", _scale(x, y, least), lambda r: _divided(a, b, r)),
+        ),
+    )  # fmt: skip
+    return exp.Case(
+        ifs=[
+            exp.If(this=exp.Is(this=a(), expression=exp.Null()), true=exp.Null()),
+            exp.If(this=is_zero, true=fail("22012")),
+        ],
+        default=body,
+    )
+
+
+def cast_text(node: exp.Expr) -> exp.Expr:
+    """Returns the digits of a whole number."""
+    return exp.Cast(this=node, to=exp.DataType(this=exp.DType.VARCHAR))
+
+
+def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
+    """Returns how many digits behind the point PostgreSQL computes, from both texts of digits."""
+
+    def weight(ref: Ref) -> exp.Expr:
+        shorter = binary(exp.Sub, call("length", ref()), number(1))
+        return binary(exp.IntDiv, shorter, number(4))
+
+    def leading(ref: Ref) -> exp.Expr:
+        size = binary(exp.Sub, call("length", ref()), binary(exp.Mul, weight(ref), number(4)))
+        return exp.Cast(this=call("left", ref(), size), to=exp.DataType(this=exp.DType.INT))
+
+    smaller = when(binary(exp.LTE, leading(x), leading(y)), number(1), number(0))
+    weights = binary(exp.Sub, binary(exp.Sub, weight(x), weight(y)), smaller)
+    wanted = binary(exp.Sub, number(16), binary(exp.Mul, number(4), weights))
+    return call("greatest", wanted, number(least))
+
+
+def _divided(a: Ref, b: Ref, r: Ref) -> exp.Expr:
+    """Returns the quotient rounded to r digits, half away from zero."""
+    top, bottom = lambda: call("abs", a()), lambda: call("abs", b())  # noqa: E731
+    power = guarded(
+        binary(exp.GT, r(), number(SCALE)), "0A000",
+        huge(call("rpad", string("1"), cast(binary(exp.Add, r(), number(1)), INTEGER), string("0"))),
+    )  # fmt: skip
+
+    def rounded(p: Ref) -> exp.Expr:
+        whole = binary(exp.IntDiv, top(), bottom())
+        rest = binary(exp.Mod, top(), bottom())
+        twice = binary(exp.Mul, number(2), binary(exp.Mul, rest, p()))
+        part = binary(
+            exp.IntDiv, binary(exp.Add, twice, bottom()), binary(exp.Mul, number(2), bottom())
+        )
+        return binary(exp.Add, binary(exp.Mul, whole, p()), part)
+
+    def placed(p: Ref) -> exp.Expr:
+        # The same digits at the scale of the column.
+        up = binary(exp.IntDiv, huge(string("1" + "0" * SCALE)), p())
+        digits = binary(exp.Mul, rounded(p), up)
+        is_negative = binary(exp.NEQ, binary(exp.LT, a(), number(0)), binary(exp.LT, b(), number(0)))
+        signed = let(
+            "q", digits, lambda q: when(is_negative, exp.Neg(this=q()), q())
+        )
+        unit = cast(string("0." + "0" * (SCALE - 1) + "1"), numeric(SCALE, SCALE))
+        return binary(exp.Mul, cast(signed, numeric(38, 0)), unit)
+
+    return let("p", power, placed)
+
+
+__all__ = ["SCALE", "guarded", "quotient", "quotient_type", "shifted"]

@@ -1,0 +1,231 @@
+"""Decides what FROM offers: relations, derived tables, and how joins merge their columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from roundview_federation.dialect.refusal import (
+    AMBIGUOUS,
+    COLUMN,
+    RELATION,
+    SYNTAX,
+    refuse,
+    unsupported,
+)
+from roundview_federation.dialect.scopes import Entry, Output, Scope, Source, folded, identifier
+
+if TYPE_CHECKING:
+    from roundview_federation.dialect.names import Queries, Resolver
+
+SCHEMA = "c360"
+LOOKUP = "lookup"
+# What lookup(kind, value) gives where the schema says nothing else.
+LOOKUP_COLUMNS = ("customer_id",)
+
+
+class From:
+    """Reads the FROM of one SELECT."""
+
+    def __init__(self, resolver: Resolver, queries: Queries) -> None:
+        self.resolver = resolver
+        self.queries = queries
+
+    def scope(self, node: exp.Select, outer: Scope | None) -> Scope:
+        """Returns what the expressions of the SELECT can name; rewrites its FROM and joins."""
+        scope = Scope(outer)
+        clause = node.args.get("from_")
+        if clause is None:
+            return scope
+        source = self._source(clause, outer)
+        scope.sources[source.name] = source
+        scope.entries = source.entries()
+        # Conditions see what stands since the last comma only.
+        local = Scope(outer, dict(scope.sources), list(scope.entries))
+        has_comma = False
+        for join in node.args.get("joins") or ():
+            if join.args.get("side") in ("RIGHT", "FULL") and has_comma:
+                raise unsupported("a comma before a RIGHT or FULL JOIN", join, "write CROSS JOIN")
+            has_comma = self._join(join, scope, local, outer) or has_comma
+        return scope
+
+    def _join(self, join: exp.Expr, scope: Scope, local: Scope, outer: Scope | None) -> bool:
+        """Adds one join; tells whether it was a comma."""
+        args = join.args
+        source = self._source(join, outer)
+        if source.name in scope.sources:
+            raise refuse(
+                AMBIGUOUS, f"FROM has the name {source.name} twice", join.this, sqlstate="42712"
+            )
+        side, kind, method = args.get("side"), args.get("kind"), args.get("method")
+        using, on = args.get("using"), args.get("on")
+        if method not in (None, "NATURAL") or kind not in (None, "INNER", "OUTER", "CROSS"):
+            raise unsupported("this join", join.this)
+        is_bare = not using and on is None and method is None
+        is_comma = is_bare and side is None and kind is None
+        if is_bare and not is_comma and kind != "CROSS":
+            raise refuse(SYNTAX, "JOIN needs ON or USING", join.this)
+        if kind == "CROSS" and not is_bare:
+            raise refuse(SYNTAX, "CROSS JOIN has no condition", join.this)
+        if kind == "OUTER":
+            join.set("kind", None)
+        if is_comma:
+            join.set("kind", "CROSS")
+            local.sources, local.entries = {}, []
+        right = source.entries()
+        names = self._merged(join, local.entries, right)
+        local.sources[source.name] = scope.sources[source.name] = source
+        if names is None:
+            local.entries += right
+            scope.entries += right
+        else:
+            before = local.entries
+            local.entries = _merge(join, before, right, names, side)
+            # A comma before this group left other entries in front.
+            scope.entries = scope.entries[: len(scope.entries) - len(before)] + local.entries
+        if on is not None:
+            join.set("on", self.resolver.expression(on, local, self.queries))
+        return is_comma
+
+    def _merged(self, join: exp.Expr, left: list[Entry], right: list[Entry]) -> list[str] | None:
+        """Returns the columns that USING or NATURAL makes one of."""
+        if join.args.get("method") == "NATURAL":
+            theirs = {entry.name for entry in right}
+            return [entry.name for entry in left if entry.name in theirs]
+        using = join.args.get("using")
+        return [folded(part) for part in using] if using else None
+
+    def _source(self, holder: exp.Expr, outer: Scope | None) -> Source:
+        node = holder.this
+        alias = node.args.get("alias")
+        if isinstance(node, exp.Table):
+            if isinstance(node.this, exp.Identifier):
+                return self._relation(node, alias)
+            return self._function(node, alias)
+        if isinstance(node, (exp.Subquery, exp.Values)):
+            if alias is None or not isinstance(alias.this, exp.Identifier):
+                raise refuse(SYNTAX, "a query in FROM needs an alias", node)
+            name = folded(alias.this)
+            real = self.resolver.unique(name)
+            outputs = (
+                self._values(node, outer)
+                if isinstance(node, exp.Values)
+                else self._derived(node, outer)
+            )
+            made = exp.TableAlias(this=identifier(real))
+            if isinstance(node, exp.Values):
+                made.set("columns", [identifier(output.alias) for output in outputs])
+            outputs = _renamed(outputs, alias)
+            node.set("alias", made)
+            return Source(name, real, outputs)
+        raise unsupported("this in FROM", node)
+
+    def _derived(self, node: exp.Subquery, outer: Scope | None) -> tuple[Output, ...]:
+        if not isinstance(node.this, exp.Query):
+            raise unsupported("a join in parentheses", node)
+        inner, outputs = self.resolver.query(node.this, outer, self.queries)
+        node.set("this", inner)
+        return outputs
+
+    def _values(self, node: exp.Values, outer: Scope | None) -> tuple[Output, ...]:
+        rows = node.expressions
+        width = len(rows[0].expressions)
+        for row in rows:
+            if len(row.expressions) != width:
+                raise refuse(SYNTAX, "VALUES needs rows of equal length", row)
+            self.resolver.expression(row, Scope(outer), self.queries)
+        names = [f"column{at + 1}" for at in range(width)]
+        return tuple(Output(name, name) for name in names)
+
+    def _relation(self, node: exp.Table, alias: exp.Expr | None) -> Source:
+        name = folded(node.this)
+        db = node.args.get("db")
+        found = self.queries.get(name) if db is None else None
+        if found is not None:
+            real, outputs = found
+        else:
+            columns = self.resolver.schema.get(name)
+            if columns is None or (db is not None and folded(db) != SCHEMA):
+                raise refuse(RELATION, f"there is no relation {name}", node)
+            real = name
+            outputs = tuple(Output(column, column) for column in columns)
+        called = folded(alias.this) if alias is not None else name
+        node.this.args["this"], node.this.args["quoted"] = real, True
+        node.args.pop("db", None)
+        unique = self.resolver.unique(called) if called != real else self._own(real)
+        node.set("alias", exp.TableAlias(this=identifier(unique)))
+        return Source(called, unique, _renamed(outputs, alias))
+
+    def _own(self, name: str) -> str:
+        """Returns the relation's own name as its alias, the first time."""
+        if f"{name} as itself" in self.resolver.taken:
+            return self.resolver.unique(name)
+        self.resolver.taken.add(f"{name} as itself")
+        return name
+
+    def _function(self, node: exp.Table, alias: exp.Expr | None) -> Source:
+        call = node.this
+        if isinstance(call, exp.Anonymous) and call.this == LOOKUP:
+            if node.args.get("db") is not None or len(call.expressions) != 2:
+                raise refuse(SYNTAX, "lookup takes a kind and a value", node)
+            for part in call.expressions:
+                if not isinstance(part, exp.Parameter) and not part.is_string:
+                    raise unsupported("lookup of anything but a constant", part)
+            columns = tuple(self.resolver.schema.get(LOOKUP, LOOKUP_COLUMNS))
+            name = folded(alias.this) if alias is not None else LOOKUP
+            real = self.resolver.unique(name)
+            node.set("alias", exp.TableAlias(this=identifier(real)))
+            return Source(name, real, _renamed(tuple(Output(n, n) for n in columns), alias))
+        if isinstance(call, exp.ExplodingGenerateSeries):
+            name = folded(alias.this) if alias is not None else "generate_series"
+            real = self.resolver.unique(name)
+            named = (alias.args.get("columns") if alias is not None else None) or ()
+            shown = folded(named[0]) if named else name
+            node.set(
+                "alias", exp.TableAlias(this=identifier(real), columns=[identifier("value")])
+            )
+            return Source(name, real, (Output(shown, "value"),))
+        raise unsupported("this function in FROM", node)
+
+
+def _renamed(outputs: tuple[Output, ...], alias: exp.Expr | None) -> tuple[Output, ...]:
+    from roundview_federation.dialect.names import renamed
+
+    return renamed(outputs, alias.args.get("columns"), alias) if alias is not None else outputs
+
+
+def _merge(
+    join: exp.Expr, left: list[Entry], right: list[Entry], names: list[str], side: str | None
+) -> list[Entry]:
+    """Returns the columns of a join by equal names and gives the join its condition."""
+    merged: list[Entry] = []
+    conditions: list[exp.Expr] = []
+    for name in names:
+        ours = _one(left, name, join)
+        theirs = _one(right, name, join)
+        conditions.append(exp.EQ(this=ours.node(), expression=theirs.node()))
+        if side == "RIGHT":
+            merged.append(Entry(name, theirs.parts))
+        elif side == "FULL":
+            merged.append(Entry(name, ours.parts + theirs.parts))
+        else:
+            merged.append(Entry(name, ours.parts))
+    condition: exp.Expr | None = None
+    for part in conditions:
+        condition = part if condition is None else exp.And(this=condition, expression=part)
+    join.set("method", None)
+    join.set("using", None)
+    join.set("on", condition if condition is not None else exp.Boolean(this=True))
+    used = set(names)
+    rest = [entry for entry in (*left, *right) if entry.name not in used]
+    return merged + rest
+
+
+def _one(entries: list[Entry], name: str, join: exp.Expr) -> Entry:
+    found = [entry for entry in entries if entry.name == name]
+    if not found:
+        raise refuse(COLUMN, f"there is no column {name} on both sides of the join", join.this)
+    if len(found) > 1:
+        raise refuse(AMBIGUOUS, f"the name {name} can mean several columns", join.this)
+    return found[0]

@@ -1,0 +1,105 @@
+"""Decides what PostgreSQL calls a column that was given no name."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from roundview_federation.dialect.scopes import folded
+
+UNNAMED = "?column?"
+
+_CALLS: dict[type[exp.Expr], str] = {
+    exp.Extract: "extract",
+    exp.Substring: "substring",
+    exp.StrPosition: "position",
+    exp.CurrentTimestamp: "current_timestamp",
+    exp.CurrentDate: "current_date",
+    exp.Localtimestamp: "localtimestamp",
+    exp.Coalesce: "coalesce",
+    exp.Nullif: "nullif",
+    exp.Greatest: "greatest",
+    exp.Least: "least",
+    exp.Array: "array",
+    exp.AtTimeZone: "timezone",
+    exp.ExplodingGenerateSeries: "generate_series",
+    exp.Count: "count",
+    exp.Sum: "sum",
+    exp.Avg: "avg",
+    exp.Min: "min",
+    exp.Max: "max",
+    exp.LogicalAnd: "bool_and",
+    exp.LogicalOr: "bool_or",
+    exp.GroupConcat: "string_agg",
+    exp.ArrayAgg: "array_agg",
+    exp.PercentileCont: "percentile_cont",
+    exp.PercentileDisc: "percentile_disc",
+    exp.Grouping: "grouping",
+    exp.RowNumber: "row_number",
+    exp.Rank: "rank",
+    exp.DenseRank: "dense_rank",
+    exp.PercentRank: "percent_rank",
+    exp.CumeDist: "cume_dist",
+    exp.Ntile: "ntile",
+    exp.Lag: "lag",
+    exp.Lead: "lead",
+    exp.FirstValue: "first_value",
+    exp.LastValue: "last_value",
+    exp.NthValue: "nth_value",
+    exp.Exists: "exists",
+    exp.Tuple: "row",
+}
+_TRIMS = {"LEADING": "ltrim", "TRAILING": "rtrim"}
+_TYPES = {
+    exp.DType.INT: "int4",
+    exp.DType.BIGINT: "int8",
+    exp.DType.SMALLINT: "int2",
+    exp.DType.DECIMAL: "numeric",
+    exp.DType.DOUBLE: "float8",
+    exp.DType.FLOAT: "float4",
+    exp.DType.BOOLEAN: "bool",
+    exp.DType.CHAR: "bpchar",
+    exp.DType.TIMESTAMPTZ: "timestamptz",
+    exp.DType.TIMESTAMP: "timestamp",
+}
+
+
+def label(node: exp.Expr) -> str:
+    """Returns the name of a projection: `?column?`, `count`, `case`, `int4` …"""
+    if isinstance(node, exp.Alias):
+        return folded(node.args["alias"])
+    return _figured(node)[0]
+
+
+def _figured(node: exp.Expr) -> tuple[str, int]:
+    """Returns a name and how good it is: 0 none, 1 that of a type or CASE, 2 a real one."""
+    if isinstance(node, exp.Column):
+        return folded(node.this), 2
+    if isinstance(node, (exp.Paren, exp.Window, exp.Filter, exp.WithinGroup)):
+        return _figured(node.this)
+    if isinstance(node, exp.Anonymous):
+        return "btrim" if node.this == "trim" else str(node.this), 2
+    if isinstance(node, exp.Cast):
+        name, strength = _figured(node.this)
+        return (name, strength) if strength > 1 else (_type_name(node.args["to"]), 1)
+    if isinstance(node, exp.Case):
+        default = node.args.get("default")
+        name, strength = _figured(default) if default is not None else ("", 0)
+        return (name, strength) if strength > 1 else ("case", 1)
+    if isinstance(node, exp.Trim):
+        return _TRIMS.get(str(node.args.get("position")), "btrim"), 2
+    if isinstance(node, exp.Subquery):
+        inner = node.this
+        while isinstance(inner, (exp.SetOperation, exp.Subquery)):
+            inner = inner.this
+        if isinstance(inner, exp.Select) and inner.expressions:
+            return label(inner.expressions[0]), 2
+        return UNNAMED, 0
+    name = _CALLS.get(type(node), "")
+    return (name, 2) if name else (UNNAMED, 0)
+
+
+def _type_name(to: exp.Expr) -> str:
+    kind = to.args.get("this")
+    if kind is exp.DType.ARRAY and to.expressions:
+        return _type_name(to.expressions[0])
+    return _TYPES.get(kind) or str(getattr(kind, "value", kind)).lower()

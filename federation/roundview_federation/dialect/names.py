@@ -1,0 +1,416 @@
+"""Decides what every name of a question means: relations, columns, stars, ordinals, windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlglot import exp
+
+from roundview_catalog.types import Type
+from roundview_federation.dialect.grouping import bare, check_grouping
+from roundview_federation.dialect.joins import LOOKUP, From
+from roundview_federation.dialect.labels import label
+from roundview_federation.dialect.refusal import (
+    AMBIGUOUS,
+    COLUMN,
+    GROUPING,
+    SYNTAX,
+    TYPES,
+    refuse,
+    unsupported,
+)
+from roundview_federation.dialect.scopes import Output, Scope, folded, identifier
+
+NAMES = "names"
+Schema = Mapping[str, Mapping[str, Type]]
+
+
+def resolve(tree: exp.Query, schema: Schema) -> exp.Query:
+    """Makes every name mean one thing; works on the tree it is given and returns its root.
+
+    Afterwards every column has an alias of a source around it, aliases are unique in the
+    statement, stars and NATURAL and USING are written out, windows are in place, every
+    projection has an alias unique in its query, ORDER BY has ordinals or expressions over
+    sources. `meta["names"]` of the root has the names that PostgreSQL would show.
+    Raises RequestError for names that are unknown, hidden or ambiguous.
+    """
+    resolver = Resolver(schema)
+    root, outputs = resolver.query(tree, None, {})
+    root.meta[NAMES] = tuple(output.name for output in outputs)
+    return root
+
+
+Queries = dict[str, tuple[str, tuple[Output, ...]]]
+
+
+class Resolver:
+    """Walks one statement; `schema` is what the asker may see."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.taken: set[str] = set(schema)
+        self.taken.add(LOOKUP)
+
+    def unique(self, name: str) -> str:
+        """Returns an alias that nothing else in the statement has."""
+        found, count = name, 1
+        while found in self.taken:
+            count += 1
+            found = f"{name}_{count}"
+        self.taken.add(found)
+        return found
+
+    def query(
+        self, node: exp.Expr, outer: Scope | None, queries: Queries
+    ) -> tuple[Any, tuple[Output, ...]]:
+        """Resolves a query; returns what stands in its place, and its columns."""
+        if isinstance(node, exp.Values):
+            node = _selected(node)
+        clause = node.args.get("with_")
+        if clause is not None:
+            queries = self._named_queries(clause, outer, queries)
+        if isinstance(node, exp.Select):
+            return node, self._select(node, outer, queries)
+        if isinstance(node, exp.Subquery):
+            inner, outputs = self.query(node.this, outer, queries)
+            node.set("this", inner)
+            self._outer_order(node, outputs)
+            return node, outputs
+        if isinstance(node, exp.SetOperation):
+            left, outputs = self.query(node.this, outer, queries)
+            right, others = self.query(node.args["expression"], outer, queries)
+            node.set("this", left)
+            node.set("expression", right)
+            if len(outputs) != len(others):
+                raise refuse(
+                    SYNTAX, "both sides of a set operation need equally many columns", right
+                )
+            self._outer_order(node, outputs)
+            return node, outputs
+        raise unsupported("this query", node)
+
+    def expression(self, root: exp.Expr, scope: Scope, queries: Queries) -> exp.Expr:
+        """Binds all names below a node and returns what stands in its place."""
+        if isinstance(root, exp.Column):
+            return _bound(root, scope)
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, exp.Query):
+                inner, _ = self.query(node, scope, queries)
+                if inner is not node:
+                    node.replace(inner)
+                continue
+            for name, value in node.args.items():
+                if isinstance(value, exp.Column):
+                    found = _bound(value, scope)
+                    if found is not value:
+                        node.set(name, found)
+                elif isinstance(value, exp.Expr):
+                    if not isinstance(value, (exp.Identifier, exp.Literal, exp.DataType)):
+                        stack.append(value)
+                elif isinstance(value, list):
+                    for at, part in enumerate(value):
+                        if isinstance(part, exp.Column):
+                            found = _bound(part, scope)
+                            if found is not part:
+                                node.set(name, found, index=at)
+                        elif isinstance(part, exp.Expr):
+                            stack.append(part)
+        return root
+
+    def _named_queries(self, clause: exp.Expr, outer: Scope | None, queries: Queries) -> Queries:
+        queries = dict(queries)
+        own: set[str] = set()
+        for part in clause.expressions:
+            alias = part.args["alias"]
+            name = folded(alias.this)
+            if name in own:
+                raise refuse(AMBIGUOUS, f"WITH has {name} twice", alias, sqlstate="42712")
+            own.add(name)
+            inner, outputs = self.query(part.this, outer, queries)
+            real = self.unique(name)
+            part.set("this", inner)
+            outputs = renamed(outputs, alias.args.get("columns"), alias)
+            part.set("alias", exp.TableAlias(this=identifier(real)))
+            queries[name] = (real, outputs)
+        return queries
+
+    def _select(self, node: exp.Select, outer: Scope | None, queries: Queries) -> tuple[Output, ...]:
+        scope = From(self, queries).scope(node, outer)
+        self._windows(node)
+        where = node.args.get("where")
+        if where is not None:
+            where.set("this", self.expression(where.this, scope, queries))
+        outputs = self._projections(node, scope, queries)
+        if not outputs:
+            raise unsupported("a SELECT without columns", node)
+        group = node.args.get("group")
+        if group is not None:
+            self._group(group, node, outputs, scope, queries)
+        having = node.args.get("having")
+        if having is not None:
+            having.set("this", self.expression(having.this, scope, queries))
+        order = self._order(node, outputs, scope, queries)
+        self._distinct(node, outputs, scope, queries)
+        check_grouping(node, scope, order)
+        return outputs
+
+    def _projections(
+        self, node: exp.Select, scope: Scope, queries: Queries
+    ) -> tuple[Output, ...]:
+        made: list[exp.Expr] = []
+        names: list[str] = []
+        for part in node.expressions:
+            if isinstance(part, exp.Star) or (
+                isinstance(part, exp.Column) and isinstance(part.this, exp.Star)
+            ):
+                for entry in _starred(part, scope):
+                    names.append(entry.name)
+                    made.append(entry.node())
+                continue
+            names.append(label(part))
+            inner = part.this if isinstance(part, exp.Alias) else part
+            made.append(self.expression(inner, scope, queries))
+        outputs: list[Output] = []
+        taken: set[str] = set()
+        for name in names:
+            alias, count = name, 1
+            while alias in taken:
+                count += 1
+                alias = f"{name}_{count}"
+            taken.add(alias)
+            outputs.append(Output(name, alias))
+        node.set(
+            "expressions",
+            [
+                exp.Alias(this=inner, alias=identifier(output.alias))
+                for inner, output in zip(made, outputs, strict=True)
+            ],
+        )
+        return tuple(outputs)
+
+    def _windows(self, node: exp.Select) -> None:
+        """Writes the definitions of WINDOW where they are used."""
+        known: dict[str, exp.Expr] = {}
+        for definition in node.args.get("windows") or ():
+            known[folded(definition.this)] = definition
+        for name, definition in known.items():
+            if definition.args.get("alias") is not None:
+                raise unsupported(f"the window {name} upon another window", definition)
+        node.args.pop("windows", None)
+        parts = [*node.expressions, *([node.args["order"]] if node.args.get("order") else ())]
+        for part in parts:
+            for window in list(part.find_all(exp.Window)):
+                alias = window.args.get("alias")
+                if alias is None or window.parent_select is not node:
+                    continue
+                definition = known.get(folded(alias))
+                if definition is None:
+                    raise refuse(
+                        COLUMN, f"there is no window {folded(alias)}", alias, sqlstate="42704"
+                    )
+                window.set("alias", None)
+                for name in ("partition_by", "order", "spec"):
+                    value = definition.args.get(name)
+                    if value and not window.args.get(name):
+                        copies = (
+                            [item.copy() for item in value]
+                            if isinstance(value, list)
+                            else value.copy()
+                        )
+                        window.set(name, copies)
+
+    def _group(
+        self,
+        group: exp.Expr,
+        node: exp.Select,
+        outputs: tuple[Output, ...],
+        scope: Scope,
+        queries: Queries,
+    ) -> None:
+        made: list[exp.Expr] = []
+        for part in group.expressions:
+            if isinstance(part, (exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple)):
+                self._group(part, node, outputs, scope, queries)
+                made.append(part)
+                continue
+            key = bare(part)
+            if isinstance(key, exp.Literal):
+                made.append(_projection(node, key, "GROUP BY").copy())
+                continue
+            if isinstance(key, exp.Column) and key.args.get("table") is None:
+                name = folded(key.this)
+                at = _positions(outputs, name)
+                if not scope.local(name) and at:
+                    made.append(_only(node, at, key).copy())
+                    continue
+            made.append(self.expression(key, scope, queries))
+        group.set("expressions", made)
+
+    def _order(
+        self, node: exp.Select, outputs: tuple[Output, ...], scope: Scope, queries: Queries
+    ) -> list[exp.Expr]:
+        """Resolves ORDER BY; returns the expressions of it that are no ordinals."""
+        order = node.args.get("order")
+        found: list[exp.Expr] = []
+        is_distinct = node.args.get("distinct") is not None
+        for part in order.expressions if order is not None else ():
+            key = bare(part.this)
+            if isinstance(key, exp.Literal):
+                _projection(node, key, "ORDER BY")
+                part.set("this", key)
+                continue
+            if isinstance(key, exp.Column) and key.args.get("table") is None:
+                at = _positions(outputs, folded(key.this))
+                if at:
+                    _only(node, at, key)
+                    part.set("this", _ordinal(at[0], key))
+                    continue
+            made = self.expression(key, scope, queries)
+            if is_distinct and node.args["distinct"].args.get("on") is None:
+                at = [n for n, own in enumerate(node.expressions) if own.this == made]
+                if not at:
+                    raise refuse(
+                        GROUPING, "with DISTINCT, ORDER BY can only have what is selected", key,
+                        sqlstate="42P10",
+                    )  # fmt: skip
+                part.set("this", _ordinal(at[0], key))
+                continue
+            part.set("this", made)
+            found.append(made)
+        return found
+
+    def _distinct(
+        self, node: exp.Select, outputs: tuple[Output, ...], scope: Scope, queries: Queries
+    ) -> None:
+        distinct = node.args.get("distinct")
+        on = distinct.args.get("on") if distinct is not None else None
+        if on is None:
+            return
+        made: list[exp.Expr] = []
+        for part in on.expressions if isinstance(on, exp.Tuple) else [on]:
+            key = bare(part)
+            at = (
+                _positions(outputs, folded(key.this))
+                if isinstance(key, exp.Column) and key.args.get("table") is None
+                else []
+            )
+            if isinstance(key, exp.Literal):
+                made.append(_projection(node, key, "DISTINCT ON").copy())
+            elif at:
+                made.append(_only(node, at, key).copy())
+            else:
+                made.append(self.expression(key, scope, queries))
+        distinct.set("on", exp.Tuple(expressions=made))
+        order = node.args.get("order")
+        for part in order.expressions[: len(made)] if order is not None else ():
+            key = part.this
+            if isinstance(key, exp.Literal):
+                key = node.expressions[int(key.name) - 1].this
+            if key not in made:
+                raise refuse(
+                    GROUPING, "DISTINCT ON must have what ORDER BY starts with", part,
+                    sqlstate="42P10",
+                )  # fmt: skip
+
+    def _outer_order(self, node: exp.Expr, outputs: tuple[Output, ...]) -> None:
+        """Resolves ORDER BY behind a set operation: ordinals and names of columns only."""
+        order = node.args.get("order")
+        for part in order.expressions if order is not None else ():
+            key = bare(part.this)
+            if isinstance(key, exp.Literal):
+                _ordinal_of(key, len(outputs), "ORDER BY")
+                part.set("this", key)
+                continue
+            if not isinstance(key, exp.Column) or key.args.get("table") is not None:
+                raise unsupported(
+                    "an expression in ORDER BY behind a set operation", key,
+                    hint="name a column of the result",
+                )  # fmt: skip
+            name = folded(key.this)
+            at = _positions(outputs, name)
+            if not at:
+                raise refuse(COLUMN, f"there is no column {name} in the result", key)
+            if len(at) > 1:
+                raise refuse(AMBIGUOUS, f"the name {name} can mean several columns", key)
+            part.set("this", _ordinal(at[0], key))
+
+
+def renamed(
+    outputs: tuple[Output, ...], columns: Iterable[exp.Expr] | None, node: exp.Expr
+) -> tuple[Output, ...]:
+    """Returns outputs under the names of an alias's list of columns."""
+    names = [folded(part) for part in columns or ()]
+    if len(names) > len(outputs):
+        raise refuse(SYNTAX, "the alias names more columns than there are", node, sqlstate="42P10")
+    return (
+        *(Output(name, output.alias) for name, output in zip(names, outputs, strict=False)),
+        *outputs[len(names) :],
+    )
+
+
+def _selected(values: exp.Expr) -> exp.Select:
+    select = exp.Select(expressions=[exp.Star()])
+    for name in ("order", "limit", "offset", "with_"):
+        if values.args.get(name) is not None:
+            select.set(name, values.args.pop(name))
+    values.replace(select)
+    values.set("alias", exp.TableAlias(this=identifier("values")))
+    select.set("from_", exp.From(this=values))
+    return select
+
+
+def _bound(node: exp.Column, scope: Scope) -> exp.Expr:
+    if isinstance(node.this, exp.Star):
+        raise unsupported("a star inside an expression", node)
+    return scope.bind(node)
+
+
+def _starred(node: exp.Expr, scope: Scope) -> list[Any]:
+    if isinstance(node, exp.Star):
+        if not scope.sources:
+            raise refuse(SYNTAX, "SELECT * needs a FROM", node)
+        return scope.entries
+    name = folded(node.args["table"])
+    for at in scope.chain():
+        if name in at.sources:
+            return at.sources[name].entries()
+    raise refuse("RV121", f"there is no relation {name} here", node)
+
+
+def _positions(outputs: tuple[Output, ...], name: str) -> list[int]:
+    return [at for at, output in enumerate(outputs) if output.name == name]
+
+
+def _only(node: exp.Select, at: list[int], key: exp.Expr) -> exp.Expr:
+    """Returns the one expression behind several outputs of a name."""
+    first: exp.Expr = node.expressions[at[0]].this
+    if any(node.expressions[other].this != first for other in at[1:]):
+        raise refuse(AMBIGUOUS, "the name can mean several columns of the result", key)
+    return first
+
+
+def _ordinal_of(literal: exp.Literal, count: int, clause: str) -> int:
+    if literal.is_string or not literal.name.isdigit():
+        raise refuse(SYNTAX, f"a constant in {clause} must be a column's number", literal)
+    at = int(literal.name)
+    if not 1 <= at <= count:
+        raise refuse(GROUPING, f"{clause} has no column {at}", literal, sqlstate="42P10")
+    return at - 1
+
+
+def _projection(node: exp.Select, literal: exp.Literal, clause: str) -> exp.Expr:
+    at = _ordinal_of(literal, len(node.expressions), clause)
+    found: exp.Expr = node.expressions[at].this
+    return found
+
+
+def _ordinal(at: int, key: exp.Expr) -> exp.Literal:
+    literal = exp.Literal(this=str(at + 1), is_string=False)
+    literal.meta.update(key.this.meta if isinstance(key, exp.Column) else key.meta)
+    return literal
+
+
+__all__ = ["NAMES", "Schema", "TYPES", "resolve"]

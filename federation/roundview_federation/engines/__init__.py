@@ -1,0 +1,1 @@
+"""Decides what finishes a question that no single source can."""

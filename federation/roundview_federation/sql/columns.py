@@ -1,0 +1,308 @@
+"""Turns whole batches of a source's columns into canonical columns, where no row needs Python.
+
+A column that only changes its type is cast by Arrow. One that follows from a single column is
+computed once for each different value, by the same code that rows arrive through; one that follows
+from several is computed for each row. Rows of branches with rules or lists arrive one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from roundview_catalog.mapped import FieldMapping, ParentKey, PersonKey
+from roundview_catalog.types import Kind, Type
+from roundview_federation.plan import Origin
+from roundview_federation.rewrite.field_code import FieldCode
+from roundview_federation.rewrite.push import FragmentDraft, Pushed
+from roundview_federation.rewrite.source_keys import INTEGERS
+from roundview_federation.rewrite.unfold import Unfolded
+from roundview_federation.sql.tables import arrow_type
+
+Made = Callable[[pa.RecordBatch, Origin], pa.Array]
+"""Makes one canonical column of a batch."""
+
+_ORIGINS: Final = {
+    "source": "source",
+    "source_system": "source_system",
+    "source_instance": "source_instance",
+    "fetched_at": "fetched_at",
+    "as_of": "as_of",
+}
+_PERSONS: Final = ("customer_id", "link_state")
+_BLANK: Final = "".join(chr(code) for code in range(0x110000) if chr(code).isspace())
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnArrival:
+    """Makes the rows of one branch; customers stand as the keys of their persons."""
+
+    names: tuple[str, ...]
+    made: tuple[Made, ...]
+    bearing: tuple[tuple[Made, ...], ...]
+    key: Made
+
+    def convert(self, batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
+        """Returns the canonical rows of a batch; raises ValueError for a value out of type."""
+        if self.key(batch, origin).null_count:
+            raise ValueError("a row without a key")
+        if self.bearing:
+            batch = _bearing(batch, origin, self.bearing)
+        arrays = [one(batch, origin) for one in self.made]
+        if not arrays:
+            arrays = [pa.nulls(batch.num_rows, pa.bool_())]
+        return pa.RecordBatch.from_arrays(arrays, names=list(self.names) or ["_"])
+
+
+def column_arrival(
+    unfolded: Unfolded, pushed: Pushed, outputs: Mapping[str, Type]
+) -> ColumnArrival | None:
+    """Returns how a branch's batches become rows, None where they must come one by one."""
+    if unfolded.masks or unfolded.row_filter is not None or unfolded.branch.lists:
+        return None
+    if pushed.residual or pushed.draft.children or unfolded.above is not None:
+        return None
+    making = _Making(unfolded, pushed.draft)
+    return ColumnArrival(
+        names=tuple(outputs),
+        made=tuple(making.column(name, type_) for name, type_ in outputs.items()),
+        bearing=tuple(
+            tuple(making.column(name, unfolded.entity.types[name]) for name in names)
+            for names in unfolded.entity.bearing
+        ),
+        key=making.key(),
+    )
+
+
+class _Making:
+    def __init__(self, unfolded: Unfolded, draft: FragmentDraft) -> None:
+        self._unfolded = unfolded
+        self._draft = draft
+        self._fields = unfolded.branch.slots[unfolded.slot]
+
+    def column(self, name: str, type_: Type) -> Made:
+        """Returns what makes one canonical column."""
+        unfolded = self._unfolded
+        if name in _ORIGINS:
+            return partial(_constant, field=_ORIGINS[name], type_=arrow_type(type_))
+        if name in _PERSONS:
+            return self._person(unfolded.person)
+        if name == "organization_key":
+            return self._person(unfolded.organization)
+        if name == "source_key":
+            return self.key()
+        if name == "slot":
+            return partial(_repeated, value=unfolded.slot)
+        parent = unfolded.branch.parent
+        if name in unfolded.entity.parents.values():
+            if parent is None or unfolded.entity.parents.get(parent.entity) != name:
+                return partial(_absent, type_=pa.string())
+            return self._person((_as_person(parent),))
+        mapping = self._fields.get(name)
+        if mapping is not None and not getattr(unfolded.source.defaults, name, ""):
+            cast = self._cast(mapping, type_)
+            if cast is not None:
+                return cast
+        return self._computed(name, type_)
+
+    def key(self) -> Made:
+        """Returns what makes the source key."""
+        branch = self._unfolded.branch
+        return self._joined(branch.key, branch.key_types, branch.name, branch.is_sealed)
+
+    # -- keys --------------------------------------------------------------------------------
+
+    def _person(self, alternatives: tuple[PersonKey, ...]) -> Made:
+        made = [
+            self._joined(one.keys, one.types, one.branch, one.is_sealed) for one in alternatives
+        ]
+        return partial(_first, made=tuple(made))
+
+    def _joined(
+        self, keys: Sequence[exp.Expr], types: Sequence[Type], branch: str, is_sealed: bool
+    ) -> Made:
+        plain = [key for key in keys if isinstance(key, exp.Column)]
+        if is_sealed or len(plain) < len(keys) or any(self._is_late(key) for key in keys):
+            return self._by_code(
+                lambda code: code.owner(
+                    "value", (PersonKey(branch, tuple(keys), tuple(types), is_sealed),)
+                ),
+                pa.string(),
+            )
+        parts = tuple(
+            (self._place(column), type_.kind in INTEGERS)
+            for column, type_ in zip(plain, types, strict=True)
+        )
+        return partial(_key_text, parts=parts, prefix=f"{branch}:" if branch else "")
+
+    # -- fields ------------------------------------------------------------------------------
+
+    def _cast(self, mapping: FieldMapping, target: Type) -> Made | None:
+        """Returns a cast of Arrow's that means what the mapping means, if there is one."""
+        column = mapping.expr
+        if not isinstance(column, exp.Column) or mapping.codes is not None:
+            return None
+        if self._is_late(column):
+            return None
+        source, at = self._unfolded.column_type(column), self._place(column)
+        defaults = self._unfolded.source.defaults
+        kind = target.kind
+        if kind is Kind.TEXT and source.kind is Kind.TEXT:
+            return partial(_text, at=at)
+        if kind in INTEGERS and source.kind in (Kind.INTEGER, kind):
+            return partial(_as_type, at=at, type_=arrow_type(target))
+        if kind in (Kind.BOOLEAN, Kind.DATE) and source.kind is kind:
+            return partial(_as_type, at=at, type_=arrow_type(target))
+        if kind is Kind.DECIMAL and (source.kind is Kind.DECIMAL or source.kind in INTEGERS):
+            scale = source.scale if source.kind is Kind.DECIMAL else 0
+            if scale is not None and scale <= (4 if target.scale is None else target.scale):
+                return partial(_as_type, at=at, type_=arrow_type(target))
+        if target.is_time and source.kind is Kind.TIMESTAMPTZ:
+            return partial(_as_type, at=at, type_=arrow_type(target))
+        if target.is_time and source.kind is Kind.TIMESTAMP:
+            zone = mapping.time_zone or defaults.time_zone
+            by_row = self._by_code(lambda code: code.field(self._name(mapping)), arrow_type(target))
+            return partial(_zoned, at=at, zone=zone, by_row=by_row)
+        return None
+
+    def _name(self, mapping: FieldMapping) -> str:
+        return next(name for name, one in self._fields.items() if one is mapping)
+
+    def _computed(self, name: str, type_: Type) -> Made:
+        """Has the code through which rows arrive compute a column, from what it needs only."""
+        from roundview_federation.rewrite.arrive import needed
+
+        def write(code: FieldCode) -> None:
+            for one in needed(code, name):
+                code.field(one)
+            code.line(f"value = f_{name}")
+
+        return self._by_code(write, arrow_type(type_))
+
+    def _by_code(self, write: Callable[[FieldCode], None], type_: pa.DataType) -> Made:
+        draft = FragmentDraft("", "", exp.Select(), self._draft.dialect)
+        code = FieldCode(self._unfolded, draft)
+        code.line("value = None")
+        write(code)
+        code.line("out.append(value)")
+        text = "\n".join(["def convert(rows, out, note):", "    for r in rows:", *code.body])
+        exec(compile(text, f"<column of {self._unfolded.branch.id}>", "exec"), code.namespace)  # noqa: S102
+        places = tuple(
+            self._draft.column(expr, source_type) for _, expr, source_type in draft.columns.values()
+        )
+        return partial(_by_rows, convert=code.namespace["convert"], places=places, type_=type_)
+
+    def _place(self, column: exp.Column) -> int:
+        return self._draft.column(column, self._unfolded.column_type(column))
+
+    def _is_late(self, tree: exp.Expr) -> bool:
+        return self._unfolded.is_late(tree)
+
+
+# -- columns ---------------------------------------------------------------------------------
+
+
+def _constant(batch: pa.RecordBatch, origin: Origin, *, field: str, type_: pa.DataType) -> pa.Array:
+    return pa.repeat(pa.scalar(getattr(origin, field), type_), batch.num_rows)
+
+
+def _repeated(batch: pa.RecordBatch, _: Origin, *, value: str) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.string()), batch.num_rows)
+
+
+def _absent(batch: pa.RecordBatch, _: Origin, *, type_: pa.DataType) -> pa.Array:
+    return pa.nulls(batch.num_rows, type_)
+
+
+def _first(batch: pa.RecordBatch, origin: Origin, *, made: tuple[Made, ...]) -> pa.Array:
+    if not made:
+        return pa.nulls(batch.num_rows, pa.string())
+    arrays = [one(batch, origin) for one in made]
+    return arrays[0] if len(arrays) == 1 else pc.coalesce(*arrays)
+
+
+def _key_text(
+    batch: pa.RecordBatch, _: Origin, *, parts: tuple[tuple[int, bool], ...], prefix: str
+) -> pa.Array:
+    texts = []
+    for at, is_number in parts:
+        text = pc.cast(batch.column(at), pa.string())
+        if not is_number:
+            for plain, escaped in (("%", "%25"), ("/", "%2F"), (":", "%3A")):
+                text = pc.replace_substring(text, plain, escaped)
+        texts.append(text)
+    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "/")
+    return pc.binary_join_element_wise(prefix, joined, "") if prefix else joined
+
+
+def _as_type(batch: pa.RecordBatch, _: Origin, *, at: int, type_: pa.DataType) -> pa.Array:
+    column = batch.column(at)
+    return column if column.type == type_ else pc.cast(column, type_)
+
+
+def _text(batch: pa.RecordBatch, _: Origin, *, at: int) -> pa.Array:
+    """Returns a text column in which blank text is NULL."""
+    column = batch.column(at)
+    is_blank = pc.equal(pc.binary_length(pc.utf8_trim(column, _BLANK)), 0)
+    if not pc.any(is_blank).as_py():
+        return column
+    return pc.if_else(is_blank, pa.scalar(None, column.type), column)
+
+
+def _zoned(batch: pa.RecordBatch, origin: Origin, *, at: int, zone: str, by_row: Made) -> pa.Array:
+    """Returns the instants of naive times: of an ambiguous hour the earlier."""
+    try:
+        zoned = pc.assume_timezone(batch.column(at), zone or "UTC", ambiguous="earliest")
+        return pc.cast(zoned, pa.timestamp("us", "UTC"))
+    except (pa.ArrowInvalid, ValueError):
+        # An hour that the clocks left out, or an offset for a zone.
+        return by_row(batch, origin)
+
+
+def _by_rows(
+    batch: pa.RecordBatch,
+    _: Origin,
+    *,
+    convert: Callable[..., None],
+    places: tuple[int, ...],
+    type_: pa.DataType,
+) -> pa.Array:
+    out: list[Any] = []
+    if len(places) == 1:
+        encoded = pc.dictionary_encode(batch.column(places[0]), null_encoding="encode")
+        convert([(value,) for value in encoded.dictionary.to_pylist()], out, _refuse)
+        return pa.array(out, type_).take(encoded.indices)
+    if not places:
+        convert([()], out, _refuse)
+        return pa.repeat(pa.scalar(out[0], type_), batch.num_rows)
+    columns = (batch.column(at).to_pylist() for at in places)
+    convert(list(zip(*columns, strict=True)), out, _refuse)
+    return pa.array(out, type_)
+
+
+def _bearing(
+    batch: pa.RecordBatch, origin: Origin, alternatives: tuple[tuple[Made, ...], ...]
+) -> pa.RecordBatch:
+    """Drops rows in which no alternative of the bearing fields is wholly present."""
+    kept: pa.Array | None = None
+    for names in alternatives:
+        here: pa.Array | None = None
+        for made in names:
+            valid = pc.is_valid(made(batch, origin))
+            here = valid if here is None else pc.and_(here, valid)
+        kept = here if kept is None else pc.or_(kept, here)
+    return batch if kept is None or pc.all(kept).as_py() else batch.filter(kept)
+
+
+def _refuse(problem: str) -> None:
+    raise ValueError(f"a value of {problem} is not of its type")
+
+
+def _as_person(parent: ParentKey) -> PersonKey:
+    return PersonKey(parent.branch, parent.keys, parent.types, parent.is_sealed)

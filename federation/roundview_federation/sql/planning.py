@@ -1,0 +1,219 @@
+"""Decides how a SQL text is answered: its reads, a plan for each, and the residual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlglot import exp
+
+from roundview_catalog.types import Type
+from roundview_federation.dialect.gate import gate
+from roundview_federation.dialect.names import resolve
+from roundview_federation.dialect.translate import OutputColumn, translate
+from roundview_federation.key_sets import in_keys, keyset_of
+from roundview_federation.plan import Lookup, Plan, Question, Section
+from roundview_federation.planner import Planner
+from roundview_federation.request import Decision
+from roundview_federation.rewrite.query.conditions import Plain, plain
+from roundview_federation.rewrite.query.merge import merge
+from roundview_federation.rewrite.query.reads import LOOKUP, read
+from roundview_federation.rewrite.query.sources import Bind, Read
+from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct
+from roundview_federation.sql.relations import LOOKUP_COLUMNS, visible
+from roundview_federation.sql.strategy import Choice, choose, estimate
+
+WHO = "who"
+"""Name of the lookup of a read that is bound by customers."""
+
+_UNCAPPED_ROWS = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRead:
+    """How one read is answered: alone, and bound by the keys that `choice` waits for.
+
+    `customers` are ids that the question itself names (None: any). `key` is the parameter of the
+    keys; it is empty where they are customers.
+    """
+
+    read: Read
+    columns: Mapping[str, Type]
+    choice: Choice
+    alone: Section
+    bound: Section | None
+    conditions: Plain
+    customers: tuple[str, ...] | None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedQuery:
+    """A whole question: reads in an order in which nobody waits for a later one."""
+
+    shape: str
+    reads: Mapping[str, PlannedRead]
+    residual: exp.Query
+    text: str
+    columns: tuple[OutputColumn, ...]
+    direct: Direct | None = None
+
+
+def plan_query(
+    text: str, planner: Planner, decision: Decision, *, allow_scan: bool
+) -> PlannedQuery:
+    """Returns how a SQL text is answered; raises RequestError where it cannot be asked."""
+    schema = visible(planner.catalog, decision)
+    tree = resolve(gate(text), schema)
+    reading = merge(read(tree, schema))
+    types = {
+        one.name: _columns(one, LOOKUP_COLUMNS if one.relation == LOOKUP else schema[one.relation])
+        for one in reading.reads.values()
+    }
+    only = next(iter(types.values()), {})
+    finished = direct(reading.residual, reading.reads, only)
+    translated = translate(reading.residual, types)
+    reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
+    return PlannedQuery(
+        shape=text,
+        reads=reads,
+        residual=translated.tree,
+        text=translated.tree.sql(dialect="duckdb"),
+        columns=translated.columns,
+        direct=finished,
+    )
+
+
+async def plans_of(
+    planned: PlannedRead, planner: Planner, decision: Decision, *, is_bound: bool
+) -> Plan:
+    """Returns the plan of a read's section, made once."""
+    section = planned.bound if is_bound and planned.bound is not None else planned.alone
+    values = ",".join(f"{k}={v!r}" for k, v in sorted(section.values.items()))
+    shape = f"{section.entity}|{section.row_cap}|{section.tree.sql()}|{section.lookup}|{values}"
+    lookups = (Lookup(section.lookup),) if section.lookup else ()
+    return await planner.prepare(Question(shape, lookups, (section,)), decision)
+
+
+def _planned(
+    reads: Mapping[str, Read],
+    types: Mapping[str, Mapping[str, Type]],
+    planner: Planner,
+    schema: Mapping[str, Mapping[str, Type]],
+    *,
+    allow_scan: bool,
+) -> dict[str, PlannedRead]:
+    conditions: dict[str, Plain] = {}
+    customers: dict[str, tuple[str, ...] | None] = {}
+    estimates = {}
+    for name, one in reads.items():
+        if one.relation == LOOKUP:
+            conditions[name], customers[name] = Plain((), {}), None
+            estimates[name] = estimate(one, conditions[name], planner.catalog, 0)
+            continue
+        conditions[name], customers[name] = _asked(one, schema[one.relation])
+        known = customers[name]
+        limited = None if known is None else len(known)
+        estimates[name] = estimate(one, conditions[name], planner.catalog, limited)
+    bindable = {
+        name: _bindable(one, planner) if customers[name] is None else frozenset()
+        for name, one in reads.items()
+    }
+    choices = choose(reads, estimates, bindable)
+    planned = {}
+    for name, choice in choices.items():
+        one = reads[name]
+        alone = _section(one, types[name], conditions[name], planner, allow_scan=allow_scan)
+        key = ""
+        bound = None
+        if customers[name] is not None:
+            alone = _with_lookup(alone)
+        elif choice.bind is not None and choice.bind.column == "customer_id":
+            bound = _with_lookup(alone)
+        elif choice.bind is not None:
+            key = f"{name}k"
+            bound = _with_key(alone, choice.bind, key)
+        planned[name] = PlannedRead(
+            one, types[name], choice, alone, bound, conditions[name], customers[name], key
+        )
+    return planned
+
+
+def _columns(one: Read, known: Mapping[str, Type]) -> Mapping[str, Type]:
+    return {name: known[name] for name in one.columns}
+
+
+def _asked(one: Read, types: Mapping[str, Type]) -> tuple[Plain, tuple[str, ...] | None]:
+    """Splits the plain conditions of a read into those on the customer and the others."""
+    found = plain(one.where, types, one.name)
+    customers: tuple[str, ...] | None = None
+    kept = []
+    for tree in found.trees:
+        if isinstance(tree, exp.EQ) and tree.this.name == "customer_id":
+            keyset = keyset_of(tree)
+            values = found.values[keyset[1]] if keyset else [found.values[tree.expression.name]]
+            known = tuple(str(value) for value in values)
+            customers = known if customers is None else tuple(c for c in customers if c in known)
+        elif tree.this.name not in LATE_COLUMNS:
+            kept.append(tree)
+    return Plain(tuple(kept), found.values), customers
+
+
+def _bindable(one: Read, planner: Planner) -> frozenset[str]:
+    """Returns the columns by whose values every branch that has them may be asked."""
+    if one.relation == LOOKUP:
+        return frozenset()
+    entity = planner.catalog.canonical.entities[one.relation]
+    keys = {"source_key", *entity.parents.values()}
+    fields = {name for name, declared in entity.fields.items() if declared.derive is None}
+    return frozenset(keys | fields | ({"customer_id"} if entity.has_person else set()))
+
+
+def _section(
+    one: Read,
+    types: Mapping[str, Type],
+    conditions: Plain,
+    planner: Planner,
+    *,
+    allow_scan: bool,
+) -> Section:
+    tree = exp.Select(expressions=[exp.column(name) for name in types]).from_(
+        exp.to_table(one.relation), copy=False
+    )
+    if conditions.trees:
+        tree = tree.where(*(condition.copy() for condition in conditions.trees), copy=False)
+    return Section(
+        name=one.name,
+        entity=one.relation,
+        tree=tree,
+        lookup="",
+        narrows=True,
+        values=conditions.values,
+        row_cap=_UNCAPPED_ROWS if allow_scan else _most_rows(one, planner),
+    )
+
+
+def _most_rows(one: Read, planner: Planner) -> int:
+    if one.relation == LOOKUP:
+        return 1
+    branches = planner.catalog.branches(one.relation)
+    limits = [planner.catalog.sources[branch.source].limits.scan_rows for branch in branches]
+    return min(limits, default=1)
+
+
+def _with_lookup(section: Section) -> Section:
+    return replace(section, lookup=WHO)
+
+
+def _with_key(section: Section, bind: Bind, key: str) -> Section:
+    tree = section.tree.copy()
+    return replace(section, tree=tree.where(in_keys(exp.column(bind.column), key), copy=False))
+
+
+def known_values(planned: PlannedRead) -> Mapping[str, Any]:
+    """Returns the parameters of a read that are known before it runs, lists as dictionaries."""
+    return {
+        name: dict.fromkeys(value) if isinstance(value, list) else value
+        for name, value in planned.conditions.values.items()
+    }

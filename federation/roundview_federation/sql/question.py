@@ -1,0 +1,197 @@
+"""Answers SQL questions: one text, one plan, one stream of Arrow batches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+import pyarrow as pa
+from cachetools import LRUCache
+
+from roundview_federation.dialect.translate import OutputColumn
+from roundview_federation.engines.duckdb.pool import DuckDBEngine
+from roundview_federation.plan import Found, Identifier, SourceStatus
+from roundview_federation.request import Decision, Request
+from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.rewrite.query.reads import LOOKUP
+from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.direct import MOST_ROWS
+from roundview_federation.sql.explanation import Explanation, explain
+from roundview_federation.sql.planning import PlannedQuery, plan_query, plans_of
+from roundview_federation.sql.running import Asked, Fetched, fetch
+from roundview_identity.store import Xref
+
+_PLANS = 256
+
+Find = Callable[[Identifier, Request], Awaitable[Found]]
+"""Returns the customer of an identifier that stands on a live record."""
+
+
+@dataclass(slots=True)
+class SqlResult:
+    """The answer to a SQL question; read it to its end, or close it.
+
+    `columns` have the names and types that PostgreSQL would give. Batches have positional names.
+    """
+
+    columns: tuple[OutputColumn, ...]
+    planned: PlannedQuery
+    fetched: Fetched
+    engine: str
+    schema: pa.Schema
+    _batches: AsyncIterator[pa.RecordBatch]
+    _open: AsyncExitStack
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rows_fetched(self) -> int:
+        """Counts the rows that sources sent for the answer."""
+        return self.fetched.rows
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names the sources without which the answer was made; empty unless that was asked for."""
+        return self.fetched.missing
+
+    @property
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        """Returns what each source did for each read."""
+        return tuple(status for run in self.fetched.runs.values() for status in run.statuses)
+
+    async def batches(self) -> AsyncIterator[pa.RecordBatch]:
+        """Yields the rows as they come, then closes the result."""
+        async with self:
+            async for batch in self._batches:
+                yield batch
+
+    async def table(self) -> pa.Table:
+        """Returns all rows."""
+        return pa.Table.from_batches([one async for one in self.batches()], schema=self.schema)
+
+    async def close(self) -> None:
+        """Stops the question and frees the engine."""
+        await self._open.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class SqlQuestions:
+    """Plans and runs SQL for one catalog snapshot."""
+
+    def __init__(
+        self, snapshot: Snapshot, xref: Xref, clock: Callable[[], datetime], find: Find
+    ) -> None:
+        self.snapshot = snapshot
+        self._xref = xref
+        self._clock = clock
+        self._find = find
+        self._plans: LRUCache[tuple[str, str, bool], PlannedQuery] = LRUCache(_PLANS)
+
+    async def prepare(self, text: str, decision: Decision, *, allow_scan: bool) -> PlannedQuery:
+        """Returns the plan of a text for everyone with the same rules; made once, in a thread."""
+        key = (text, decision.policy_shape, allow_scan)
+        planned = self._plans.get(key)
+        if planned is None:
+            planned = await asyncio.to_thread(
+                plan_query, text, self.snapshot.planner, decision, allow_scan=allow_scan
+            )
+            self._plans[key] = planned
+        return planned
+
+    async def explain(
+        self, text: str, request: Request, engine: DuckDBEngine, *, analyze: bool = False
+    ) -> Explanation:
+        """Says how a text is answered; with `analyze` it is answered, and its rows are dropped."""
+        decision = self.snapshot.decide(request.principal)
+        connectors = self.snapshot.connectors
+        if analyze:
+            result = await self.run(text, request, engine)
+            needed = sum([batch.num_rows async for batch in result.batches()])
+            runs = result.fetched.runs
+            plans = {name: run.plan for name, run in runs.items() if run.plan is not None}
+            explained = explain(result.planned, plans, connectors, decision, result.fetched)
+            explained.engine, explained.seconds = result.engine, result.seconds
+            explained.rows_needed = needed
+            return explained
+        planned = await self.prepare(text, decision, allow_scan=request.allow_scan)
+        planner = self.snapshot.planner
+        plans = {
+            name: await plans_of(one, planner, decision, is_bound=one.bound is not None)
+            for name, one in planned.reads.items()
+            if one.read.relation != LOOKUP
+        }
+        return explain(planned, plans, connectors, decision)
+
+    async def run(self, text: str, request: Request, engine: DuckDBEngine) -> SqlResult:
+        """Answers a text; raises RequestError, SourceError, EngineError, IdentityError."""
+        snapshot = self.snapshot
+        decision = snapshot.decide(request.principal)
+        started = time.perf_counter()
+        planned = await self.prepare(text, decision, allow_scan=request.allow_scan)
+        prepared = time.perf_counter()
+        deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
+        params = {f"principal.{k}": v for k, v in decision.attributes.items()}
+        fetched = await fetch(
+            planned,
+            Asked(
+                snapshot,
+                decision,
+                self._xref,
+                deadline,
+                self._clock,
+                params,
+                lambda identifier: self._find(identifier, request),
+                is_partial=request.is_partial,
+            ),
+        )
+        arrived = time.perf_counter()
+        seconds = {"plan": prepared - started, "fetch": arrived - prepared}
+        direct = planned.direct
+        rows = fetched.runs[direct.read].table if direct is not None else None
+        if direct is not None and rows is not None and rows.num_rows <= MOST_ROWS:
+            made = direct.finish(rows, positional(len(planned.columns)))
+            batches = _each(made)
+            return SqlResult(
+                planned.columns,
+                planned,
+                fetched,
+                "direct",
+                made.schema,
+                batches,
+                AsyncExitStack(),
+                seconds,
+            )
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(engine.session(deadline))
+            for name, run in fetched.runs.items():
+                await session.load(name, run.table.schema, run.table.to_batches())
+            stream = await session.stream(planned.text)
+            return SqlResult(
+                planned.columns,
+                planned,
+                fetched,
+                "embedded",
+                stream.schema,
+                stream,
+                stack.pop_all(),
+                seconds,
+            )
+
+
+async def _each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:
+    for batch in rows.to_batches():
+        yield batch
+
+
+def positional(count: int) -> list[str]:
+    """Returns the names of an answer's columns, which may have one name twice."""
+    return [f"c{at}" for at in range(count)]

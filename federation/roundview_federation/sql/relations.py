@@ -1,0 +1,30 @@
+"""Decides what relations and columns one principal can name in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from roundview_catalog.model import COMMON_FIELDS, Catalog
+from roundview_catalog.types import Kind, Type
+from roundview_federation.request import Decision
+
+LOOKUP_COLUMNS: Mapping[str, Type] = {
+    "customer_id": COMMON_FIELDS["customer_id"],
+    "link_state": COMMON_FIELDS["link_state"],
+}
+
+Schema = Mapping[str, Mapping[str, Type]]
+
+
+def visible(catalog: Catalog, decision: Decision) -> Schema:
+    """Returns relation -> column -> type, in the order of the canonical schema."""
+    found: dict[str, Mapping[str, Type]] = {}
+    for name, readable in decision.fields.items():
+        types = catalog.canonical.entities[name].types
+        found[name] = {column: types[column] for column in types if column in readable}
+    return found
+
+
+def is_whole(type_: Type) -> bool:
+    """Tells whether values are whole numbers."""
+    return type_.kind in (Kind.INTEGER, Kind.BIGINT)

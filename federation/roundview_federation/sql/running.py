@@ -1,0 +1,229 @@
+"""Runs a planned SQL question: reads at once or after those they wait for, then the residual."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roundview_catalog.errors import AccessError, RequestError, RoundviewError
+from roundview_federation.execute.rounds import Customers, Gathered, gather
+from roundview_federation.plan import ROW_HEAD, Found, Identifier, Plan, SourceStatus
+from roundview_federation.request import Decision
+from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.rewrite.query.reads import LOOKUP
+from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.planning import (
+    WHO,
+    PlannedQuery,
+    PlannedRead,
+    known_values,
+    plans_of,
+)
+from roundview_federation.sql.strategy import MOST_KEYS
+from roundview_federation.sql.streaming import (
+    read_streams,
+    streamed,
+    too_many_rows,
+    wants_customers,
+    with_customers,
+)
+from roundview_federation.sql.tables import table
+from roundview_identity.store import Xref
+
+
+@dataclass(slots=True)
+class ReadRun:
+    """What one read brought, and how: `keys` counts those it was bound by (None: not bound)."""
+
+    table: pa.Table
+    plan: Plan | None = None
+    keys: int | None = None
+    statuses: tuple[SourceStatus, ...] = ()
+    missing: tuple[str, ...] = ()
+    is_streamed: bool = False
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What all reads of a question brought."""
+
+    runs: dict[str, ReadRun] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Counts the rows that sources sent."""
+        return sum(status.rows for run in self.runs.values() for status in run.statuses)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names the sources whose rows are missing."""
+        return tuple(sorted({name for run in self.runs.values() for name in run.missing}))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every read of one question shares."""
+
+    snapshot: Snapshot
+    decision: Decision
+    xref: Xref
+    deadline: Deadline
+    clock: Callable[[], datetime]
+    params: Mapping[str, Any]
+    find: Callable[[Identifier], Awaitable[Found]]
+    is_partial: bool
+
+
+async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
+    """Runs every read, each as soon as what it waits for is there; the first failure ends all."""
+    tasks: dict[str, asyncio.Task[ReadRun]] = {}
+    try:
+        async with asyncio.timeout(asked.deadline.left), asyncio.TaskGroup() as group:
+            for name, one in planned.reads.items():
+                tasks[name] = group.create_task(_read(one, asked, tasks))
+    except TimeoutError:
+        raise _late() from None
+    except ExceptionGroup as failures:
+        raise _first(failures) from None
+    return Fetched({name: task.result() for name, task in tasks.items()})
+
+
+async def _read(
+    planned: PlannedRead, asked: Asked, tasks: Mapping[str, asyncio.Task[ReadRun]]
+) -> ReadRun:
+    if planned.read.relation == LOOKUP:
+        return await _look_up(planned, asked)
+    keys = await _keys(planned, tasks)
+    customers: dict[str, Customers] = {}
+    params = {**asked.params, **known_values(planned)}
+    by = planned.customers if planned.customers is not None else None
+    if keys is not None and not planned.key:
+        by = tuple(str(key) for key in keys)
+    elif keys is not None:
+        params[planned.key] = dict.fromkeys(keys)
+    if by is not None:
+        customers[WHO] = Customers.of([Found(one) for one in by], asked.xref.members)
+    planner = asked.snapshot.planner
+    plan = await plans_of(planned, planner, asked.decision, is_bound=keys is not None)
+    if by is None and keys is None:
+        run = await _streamed(planned, plan, params, asked)
+        if run is not None:
+            return run
+    gathered = await gather(
+        plan,
+        customers,
+        params,
+        asked.deadline,
+        catalog=asked.snapshot.catalog,
+        connectors=asked.snapshot.connectors,
+        clock=asked.clock,
+        is_patient=True,
+    )
+    run = ReadRun(pa.table({}), plan, None if keys is None else len(keys), gathered.statuses)
+    _check(planned, gathered, asked, run)
+    rows = [row for rows in gathered.rows[planned.read.name].values() for row in rows]
+    made = table(rows, planned.columns, len(ROW_HEAD))
+    is_named = by is not None or not wants_customers(made)
+    run.table = made if is_named else _with_customers(made, gathered, planned, asked)
+    return run
+
+
+async def _streamed(
+    planned: PlannedRead, plan: Plan, params: Mapping[str, Any], asked: Asked
+) -> ReadRun | None:
+    """Reads a scan in batches, where all of its sources can."""
+    connectors = asked.snapshot.connectors
+    streams = streamed(plan, planned.columns, connectors)
+    if streams is None:
+        return None
+    batches, ledger, failures = await read_streams(
+        streams,
+        {**plan.constants, **params},
+        asked.deadline,
+        catalog=asked.snapshot.catalog,
+        connectors=connectors,
+        clock=asked.clock,
+        xref=asked.xref,
+    )
+    if failures and not asked.is_partial:
+        raise failures[min(failures)]
+    made = pa.Table.from_batches(batches, table((), planned.columns, 0).schema)
+    return ReadRun(made, plan, None, ledger.statuses(), tuple(sorted(failures)), is_streamed=True)
+
+
+async def _keys(
+    planned: PlannedRead, tasks: Mapping[str, asyncio.Task[ReadRun]]
+) -> list[Any] | None:
+    """Returns the values by which a read is asked; None where they are too many, or none are."""
+    bind = planned.choice.bind
+    if bind is None:
+        return None
+    await asyncio.wait([tasks[name] for name, _ in bind.of])
+    found: dict[Any, None] = {}
+    for name, column in bind.of:
+        values = pc.unique(tasks[name].result().table.column(column))
+        if len(values) + len(found) > MOST_KEYS:
+            return None
+        found |= dict.fromkeys(value for value in values.to_pylist() if value is not None)
+    return list(found)
+
+
+async def _look_up(planned: PlannedRead, asked: Asked) -> ReadRun:
+    kind, value = planned.read.arguments
+    found = await asked.find(Identifier(kind, value))
+    if found.error is not None:
+        raise found.error
+    rows = [] if found.customer_id is None else [(found.customer_id, found.link_state)]
+    columns = {"customer_id": 0, "link_state": 1}
+    picked = [tuple(row[columns[name]] for name in planned.columns) for row in rows]
+    return ReadRun(table(picked, planned.columns, 0))
+
+
+def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun) -> None:
+    """Raises for what would make the answer wrong: rows cut off, rows that did not come."""
+    name = planned.read.name
+    if name in gathered.truncated:
+        raise too_many_rows(*(one.name for one in gathered.statuses if one.is_truncated))
+    for status in gathered.statuses:
+        if status.problems:
+            raise RequestError(
+                f"{status.problems} values of {planned.read.relation} in {status.name} are not of "
+                "their declared type",
+                code="RV105",
+                hint="roundview check --live names the columns",
+            )
+    failures = {s: e for failed in gathered.failures.values() for s, e in failed.items()}
+    if failures and not asked.is_partial:
+        raise failures[min(failures)]
+    run.missing = tuple(sorted(failures))
+
+
+def _with_customers(
+    made: pa.Table, gathered: Gathered, planned: PlannedRead, asked: Asked
+) -> pa.Table:
+    """Puts customers in the place of the person keys that rows came with."""
+    sources = pa.array(
+        [row[0].source for rows in gathered.rows[planned.read.name].values() for row in rows],
+        pa.string(),
+    )
+    parts = [
+        with_customers(made.filter(pc.equal(sources, source)), source.as_py(), asked.xref)
+        for source in pc.unique(sources)
+    ]
+    return pa.concat_tables(parts) if parts else made
+
+
+def _late() -> RoundviewError:
+    return AccessError("the question was not answered in time", code="RV401")
+
+
+def _first(failures: BaseExceptionGroup[Any]) -> BaseException:
+    for one in failures.exceptions:
+        return _first(one) if isinstance(one, BaseExceptionGroup) else one
+    return failures

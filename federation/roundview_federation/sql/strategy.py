@@ -1,0 +1,92 @@
+"""Decides which reads wait for the keys of others, by what their sources are known to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from roundview_catalog.model import Branch, Catalog
+from roundview_federation.key_sets import keyset_of
+from roundview_federation.rewrite.query.conditions import Plain
+from roundview_federation.rewrite.query.sources import Bind, Read
+
+MOST_KEYS = 10_000
+"""Above so many keys a read is not bound by them: a scan is cheaper than their lists."""
+
+_UNKNOWN_ROWS = 10_000
+_EQUAL, _RANGE, _PER_CUSTOMER, _PER_KEY = 0.01, 0.3, 20, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How many rows a read brings on its own, and how many it has without any condition."""
+
+    rows: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a read waits for; `why` says it with the numbers that decided."""
+
+    bind: Bind | None
+    estimate: float
+    why: str
+
+
+def estimate(read: Read, conditions: Plain, catalog: Catalog, limited_to: int | None) -> Estimate:
+    """Estimates a read; `limited_to` counts the customers that it is asked for (None: all)."""
+    branches = catalog.branches(read.relation)
+    total = float(sum(_rows(branch, catalog) for branch in branches))
+    if limited_to is not None:
+        return Estimate(min(total, limited_to * _PER_CUSTOMER), total)
+    rows = total
+    for tree in conditions.trees:
+        keyset = keyset_of(tree)
+        if keyset is not None:
+            rows = min(rows, len(conditions.values[keyset[1]]) * _PER_KEY)
+        elif isinstance(tree, exp.EQ):
+            rows *= _EQUAL
+        elif not isinstance(tree, exp.NEQ):
+            rows *= _RANGE
+    return Estimate(max(1.0, rows), total)
+
+
+def choose(
+    reads: Mapping[str, Read],
+    estimates: Mapping[str, Estimate],
+    bindable: Mapping[str, frozenset[str]],
+) -> dict[str, Choice]:
+    """Returns for each read what it waits for, in an order in which nobody waits in a circle.
+
+    `bindable` has the columns of each read by whose values its sources can be asked.
+    """
+    order = sorted(reads, key=lambda name: (estimates[name].rows, name))
+    chosen: dict[str, Choice] = {}
+    for name in order:
+        own = estimates[name]
+        best: Bind | None = None
+        fewest = min(own.rows / 2, MOST_KEYS)
+        for bind in reads[name].binds:
+            if bind.column not in bindable[name] or any(n not in chosen for n, _ in bind.of):
+                continue
+            keys = sum(chosen[n].estimate for n, _ in bind.of)
+            if keys <= fewest and (best is None or keys < fewest):
+                best, fewest = bind, keys
+        if best is None:
+            chosen[name] = Choice(None, own.rows, f"about {own.rows:.0f} of {own.total:.0f} rows")
+            continue
+        rows = min(own.rows, fewest * _PER_KEY)
+        others = " and ".join(f"{n}.{column}" for n, column in best.of)
+        why = f"about {own.rows:.0f} rows, {rows:.0f} by the {fewest:.0f} keys of {others}"
+        chosen[name] = Choice(best, rows, why)
+    return chosen
+
+
+def _rows(branch: Branch, catalog: Catalog) -> int:
+    source = catalog.sources[branch.source]
+    table = branch.scan.args["from_"].this.name
+    known = source.tables[table].rows_estimate if table in source.tables else None
+    return (_UNKNOWN_ROWS if known is None else known) * len(branch.slots)

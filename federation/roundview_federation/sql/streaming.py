@@ -1,0 +1,153 @@
+"""Reads whole batches from sources that can send them, all sources of a read at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roundview_catalog.errors import RequestError, SourceError
+from roundview_catalog.model import Catalog
+from roundview_catalog.types import Type
+from roundview_federation.connectors.port import Connector
+from roundview_federation.execute.ledger import Ledger
+from roundview_federation.plan import Answer, Origin, Plan, PlannedFragment
+from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.sql.columns import ColumnArrival, column_arrival
+from roundview_identity.store import Xref
+
+_PERSONS = ("customer_id", "link_state")
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A fragment whose batches become rows without being looked at one by one."""
+
+    planned: PlannedFragment
+    arrivals: tuple[ColumnArrival, ...]
+
+
+def streamed(
+    plan: Plan, outputs: Mapping[str, Type], connectors: Mapping[str, Connector]
+) -> tuple[Streamed, ...] | None:
+    """Returns a plan's fragments as streams; None if one of them must arrive row by row."""
+    found = []
+    if any(section.mirrors for section in plan.sections.values()):
+        return None
+    for planned in plan.fragments:
+        capabilities = connectors[planned.fragment.source].capabilities
+        if planned.fragment.keysets or planned.handovers or not capabilities.batches:
+            return None
+        arrivals = []
+        for arrival in planned.arrivals:
+            unfolded, pushed = arrival.made_of
+            made = column_arrival(unfolded, pushed, outputs)
+            if made is None:
+                return None
+            arrivals.append(made)
+        found.append(Streamed(planned, tuple(arrivals)))
+    return tuple(found)
+
+
+async def read_streams(
+    streams: tuple[Streamed, ...],
+    params: Mapping[str, Any],
+    deadline: Deadline,
+    *,
+    catalog: Catalog,
+    connectors: Mapping[str, Connector],
+    clock: Callable[[], datetime],
+    xref: Xref,
+) -> tuple[list[pa.RecordBatch], Ledger, dict[str, SourceError]]:
+    """Reads all streams and returns their rows, what each source did, and who failed."""
+    ledger = Ledger(catalog, clock())
+    batches: list[pa.RecordBatch] = []
+    failures: dict[str, SourceError] = {}
+
+    async def one(stream: Streamed) -> list[pa.RecordBatch]:
+        fragment = stream.planned.fragment
+        connector: Any = connectors[fragment.source]
+        started = time.perf_counter()
+        made: list[pa.RecordBatch] = []
+        rows = 0
+        origin = ledger.answered(fragment.source, Answer([], calls=1), 0.0)
+        try:
+            async for batch in connector.batches(stream.planned.call, params, deadline):
+                rows += batch.num_rows
+                if rows > fragment.row_cap:
+                    raise too_many_rows(fragment.source)
+                made += await asyncio.to_thread(_arrived, stream.arrivals, batch, origin, xref)
+        except ValueError:
+            raise RequestError(
+                f"{fragment.source} has values that are not of their declared type",
+                code="RV105",
+                hint="roundview check --live names the columns",
+            ) from None
+        except SourceError as error:
+            ledger.failed(fragment.source, error)
+            failures[fragment.source] = error
+            return []
+        ledger.streamed(fragment.source, rows, time.perf_counter() - started)
+        return made
+
+    for made in await asyncio.gather(*(one(stream) for stream in streams)):
+        batches += made
+    return batches, ledger, failures
+
+
+def _arrived(
+    arrivals: tuple[ColumnArrival, ...], batch: pa.RecordBatch, origin: Origin, xref: Xref
+) -> list[pa.RecordBatch]:
+    made = [arrival.convert(batch, origin) for arrival in arrivals]
+    return [
+        with_customers(one, origin.source, xref) if wants_customers(one) else one for one in made
+    ]
+
+
+def wants_customers(rows: pa.RecordBatch | pa.Table) -> bool:
+    """Tells whether rows name their customers."""
+    return any(name in _PERSONS for name in rows.schema.names)
+
+
+_Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
+
+
+def with_customers(rows: _Rows, source: str, xref: Xref) -> _Rows:
+    """Puts customers in the place of the keys of persons of one source."""
+    wanted = [name for name in _PERSONS if name in rows.schema.names]
+    keys = rows.column(wanted[0])
+    encoded = pc.dictionary_encode(keys, null_encoding="encode")
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    known = encoded.dictionary.to_pylist()
+    linked = xref.linked(source, [key for key in known if key is not None])
+    for name in wanted:
+        values = [_said(name, key, linked) for key in known]
+        column = pa.array(values, pa.string()).take(encoded.indices)
+        at = rows.schema.get_field_index(name)
+        rows = rows.set_column(at, name, column)
+    return rows
+
+
+def _said(name: str, key: str | None, linked: Mapping[str, tuple[str, bool]]) -> str | None:
+    found = linked.get(key) if key is not None else None
+    if name == "customer_id":
+        return found[0] if found is not None else None
+    if found is not None:
+        return "provisional" if found[1] else "linked"
+    return "anonymous" if key is None else "unlinked"
+
+
+def too_many_rows(*sources: str) -> RequestError:
+    """Returns the error for a scan above the limits of its sources."""
+    return RequestError(
+        f"more rows of {', '.join(sources)} would be read than its limits allow",
+        code="RV117",
+        hint="ask for less, or allow the scan: --allow-scan",
+    )

@@ -1,0 +1,50 @@
+"""Decides how rows that arrived become an Arrow table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from roundview_catalog.types import Kind, Type
+
+_MONEY = (18, 4)
+_TYPES = {
+    Kind.INTEGER: pa.int32(),
+    Kind.BIGINT: pa.int64(),
+    Kind.FLOAT: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATE: pa.date32(),
+    Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
+    Kind.TIMESTAMPTZ: pa.timestamp("us", "UTC"),
+}
+
+
+def arrow_type(type_: Type) -> pa.DataType:
+    """Returns the Arrow type of a canonical column; texts of all kinds are strings."""
+    if type_.kind is Kind.DECIMAL:
+        precision = type_.precision or _MONEY[0]
+        return pa.decimal128(precision, _MONEY[1] if type_.scale is None else type_.scale)
+    return _TYPES.get(type_.kind, pa.string())
+
+
+def table(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, Type], offset: int) -> pa.Table:
+    """Returns the columns of row tuples that stand from `offset` on."""
+    fields = [pa.field(name, arrow_type(type_)) for name, type_ in columns.items()]
+    values = list(zip(*rows, strict=True))[offset:] if rows else [()] * len(fields)
+    arrays = [
+        pa.array(_plain(column, type_), field.type)
+        for column, type_, field in zip(values, columns.values(), fields, strict=True)
+    ]
+    if not fields:
+        # A table without columns still has rows: they are counted by one that nobody names.
+        fields, arrays = [pa.field("_", pa.bool_())], [pa.nulls(len(rows), pa.bool_())]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _plain(column: Sequence[Any], type_: Type) -> Sequence[Any]:
+    if type_.kind is not Kind.JSON:
+        return column
+    return [None if value is None else orjson.dumps(value).decode() for value in column]

@@ -1,0 +1,2 @@
+-- ordered
+SELECT code, count(*) AS n FROM depot GROUP BY code ORDER BY code DESC NULLS LAST

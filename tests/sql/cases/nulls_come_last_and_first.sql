@@ -1,0 +1,2 @@
+-- ordered
+SELECT grade, ident FROM depot ORDER BY grade DESC, ident LIMIT 7

@@ -1,0 +1,2 @@
+-- ordered
+SELECT -ident AS grade FROM depot ORDER BY grade
