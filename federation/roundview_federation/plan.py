@@ -225,8 +225,7 @@ class Found:
 class SourceStatus:
     """What one source did for this answer; `status` is ok | partial | failed.
 
-    `code` is the GraphQL code of the failure, `reason` its text. `problems` counts values that
-    did not convert and rows that were not asked for.
+    `code` is GraphQL's. `problems` counts values that did not convert and rows not asked for.
     """
 
     name: str
@@ -238,6 +237,7 @@ class SourceStatus:
     code: str = ""
     rv_code: str = ""
     reason: str = ""
+    hint: str = ""
     is_truncated: bool = False
     problems: int = 0
 

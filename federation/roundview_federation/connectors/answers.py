@@ -5,7 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 _SCALAR_BYTES = 8
+
+
+class TooManyBelow(Exception):
+    """A row has more rows below it than one answer may have."""
+
+
+def with_children(rows: list[tuple[Any, ...]], children: int, most: int) -> list[tuple[Any, ...]]:
+    """Returns rows whose last columns are lists, parsed from JSON; NULL is an empty list.
+
+    A list is never cut, because what is computed from it would be wrong: one of more than
+    `most` rows raises TooManyBelow, text that is no JSON ValueError.
+    """
+    if not children:
+        return rows
+    parsed = []
+    for row in rows:
+        lists = [orjson.loads(text) if text else [] for text in row[-children:]]
+        if max(map(len, lists)) > most:
+            raise TooManyBelow
+        parsed.append((*row[:-children], *lists))
+    return parsed
 
 
 class AnswerSize:

@@ -75,6 +75,13 @@ def too_large(source: str) -> SourceError:
     )
 
 
+def too_many_below(source: str) -> SourceError:
+    """Returns the error for more rows below one row than an answer may have."""
+    hint = "leave out the fields that are computed from them, or raise limits.rows and limits.bytes"
+    text = f"{source} has too many rows below one row"
+    return SourceError(source, text, code="RV405", hint=hint)
+
+
 def changed(source: str, what: str) -> SourceError:
     """Returns the error for tables that are not what the schema file says."""
     hint = f"run roundview introspect {source}"
