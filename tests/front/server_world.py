@@ -143,6 +143,10 @@ class World:
         if source == "pos":
             await self.mariadb.run(statements, DATABASE)
             return
+        if source == "club":
+            with closing(sqlite3.connect(self.folder / "club.db")) as file:
+                file.executescript(";".join(statements))
+            return
         owner = await self.postgres.admin(DATABASE)
         try:
             for statement in statements:

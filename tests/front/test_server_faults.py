@@ -269,9 +269,13 @@ async def test_a_view_lives_with_a_key_of_another_type(
     world: World, healthy: Watched, source: str
 ) -> None:
     statement, reason = RETYPED[source]
+    said = introspect(source, reason)
     async with changed(world, source, statement), world.watched(healthy.base) as view:
+        if source == "crm":
+            # A connection that knew the old type; of MariaDB types are known for a minute.
+            await assert_labelled(healthy, source, said, {"sales_order"})
         for _ in range(2):
-            await assert_labelled(view, source, introspect(source, reason), {"sales_order"})
+            await assert_labelled(view, source, said, {"sales_order"})
 
 
 # -- values that do not fit --------------------------------------------------------------------
@@ -378,6 +382,10 @@ BELOW: Final = {
         "INSERT INTO items SELECT n, 1, 'X', 1, 1 FROM generate_series(10, 20000) AS n",
     ],
     "pos": ["INSERT INTO items SELECT seq, 1, 'X', 1, 1 FROM seq_10_to_20000"],
+    "club": [
+        "WITH RECURSIVE s (n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM s WHERE n < 20000)"
+        " INSERT INTO items SELECT n, 1, 'X', 1, 1 FROM s"
+    ],
 }
 
 
@@ -412,24 +420,20 @@ async def assert_stopped(world: World, source: str) -> None:
 async def test_a_text_of_a_gigabyte_costs_its_list_and_no_memory(
     world: World, healthy: Watched, source: str, bounded_memory: None
 ) -> None:
-    async with changed(world, source, *HUGE[source]):
-        started = time.monotonic()
-        first = await healthy.view()
-        assert time.monotonic() - started < VIEW_SECONDS + LOOSE_SECONDS
-        assert {one.name for one in first.sources if one.status != "ok"} == {source}
-        assert records(first, source) == records(healthy.base, source)
-        # What a server has begun to read, it reads to the end.
-        while await world.running(source):
-            await asyncio.sleep(0)
-        world.write_deadline("20s")
-        async with world.watched(healthy.base) as view:
+    world.write_deadline("20s")
+    try:
+        async with (
+            changed(world, source, *HUGE[source]),
+            world.watched(healthy.base) as view,
+        ):
             await assert_labelled(view, source, TOO_LARGE, {"note"})
             await assert_stopped(world, source)
+    finally:
         world.write_deadline(f"{VIEW_SECONDS:.0f}s")
 
 
 @pytest.mark.row("B4")
-@pytest.mark.parametrize("source", SERVERS)
+@pytest.mark.parametrize("source", BELOW)
 async def test_a_row_with_too_many_rows_below_it_is_refused_not_cut(
     world: World, healthy: Watched, source: str
 ) -> None:

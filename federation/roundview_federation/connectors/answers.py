@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+TOO_MANY_BELOW: Final = (
+    "has too many rows below one row",
+    "leave out the fields that are computed from them, or raise limits.rows and limits.bytes",
+)
+"""What to say of TooManyBelow, and what to do."""
 
 _SCALAR_BYTES = 8
 
@@ -22,12 +28,16 @@ def with_children(rows: list[tuple[Any, ...]], children: int, most: int) -> list
     """
     if not children:
         return rows
-    parsed = []
-    for row in rows:
-        lists = [orjson.loads(text) if text else [] for text in row[-children:]]
-        if max(map(len, lists)) > most:
-            raise TooManyBelow
-        parsed.append((*row[:-children], *lists))
+    first = -children
+    read = orjson.loads
+    if children == 1:
+        parsed = [(*row[:-1], read(row[-1] or "[]")) for row in rows]
+        is_over = any(len(row[-1]) > most for row in parsed)
+    else:
+        parsed = [(*row[:first], *[read(text or "[]") for text in row[first:]]) for row in rows]
+        is_over = any(len(below) > most for row in parsed for below in row[first:])
+    if is_over:
+        raise TooManyBelow
     return parsed
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from asyncmy import errors
 
 from roundview_catalog.errors import SourceError
+from roundview_federation.connectors.answers import TOO_MANY_BELOW
 
 GARBAGE: Final = (
     ValueError,
@@ -77,9 +78,8 @@ def too_large(source: str) -> SourceError:
 
 def too_many_below(source: str) -> SourceError:
     """Returns the error for more rows below one row than an answer may have."""
-    hint = "leave out the fields that are computed from them, or raise limits.rows and limits.bytes"
-    text = f"{source} has too many rows below one row"
-    return SourceError(source, text, code="RV405", hint=hint)
+    what, hint = TOO_MANY_BELOW
+    return SourceError(source, f"{source} {what}", code="RV405", hint=hint)
 
 
 def changed(source: str, what: str) -> SourceError:

@@ -238,11 +238,13 @@ class PostgresConnector:
         rows = list(map(tuple, await session.connection.fetch(self._text(call), *bound)))
         is_truncated = len(rows) > call.row_cap
         del rows[call.row_cap :]
-        if session.wire.received > most:
+        is_large = session.wire.received > most
+        if is_large:
             kept = _within(rows, most)
             is_truncated = is_truncated or kept < len(rows)
             del rows[kept:]
-        return Answer(self._with_children(rows, call), is_truncated=is_truncated)
+        rows = self._with_children(rows, call, is_large=is_large)
+        return Answer(rows, is_truncated=is_truncated)
 
     async def _asked_in_pieces(
         self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline
@@ -272,7 +274,8 @@ class PostgresConnector:
                 raise failures.too_large(self.source) from None
         is_truncated = len(rows) > call.row_cap or size.is_exceeded or session.wire.is_exceeded
         del rows[call.row_cap :]
-        return Answer(self._with_children(rows, call), is_truncated=is_truncated)
+        rows = self._with_children(rows, call, is_large=True)
+        return Answer(rows, is_truncated=is_truncated)
 
     def _text(self, call: PostgresCall) -> str:
         """Returns the guarded statement for a while after it was late or too large.
@@ -291,13 +294,12 @@ class PostgresConnector:
         return call.text
 
     def _with_children(
-        self, rows: list[tuple[Any, ...]], call: PostgresCall
+        self, rows: list[tuple[Any, ...]], call: PostgresCall, *, is_large: bool
     ) -> list[tuple[Any, ...]]:
-        if not call.children:
-            return rows
-        below = (text for row in rows for text in row[-call.children :])
-        if any(len(text) > self._limits.bytes for text in below):
-            raise failures.too_many_below(self.source)
+        if is_large and call.children:
+            below = (text for row in rows for text in row[-call.children :])
+            if any(len(text) > self._limits.bytes for text in below):
+                raise failures.too_many_below(self.source)
         try:
             return with_children(rows, call.children, call.row_cap)
         except TooManyBelow:

@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 from roundview_catalog.errors import SourceError
+from roundview_federation.connectors.answers import TOO_MANY_BELOW
 
 LOST: Final = (
     asyncpg.ConnectionDoesNotExistError,
@@ -105,8 +106,8 @@ def too_large(source: str) -> SourceError:
 
 def too_many_below(source: str) -> SourceError:
     """Returns the error for more rows below one row than an answer may have."""
-    hint = "leave out the fields that are computed from them, or raise limits.rows and limits.bytes"
-    return _failed(source, "has too many rows below one row", "RV405", hint)
+    what, hint = TOO_MANY_BELOW
+    return _failed(source, what, "RV405", hint)
 
 
 def changed(source: str) -> SourceError:

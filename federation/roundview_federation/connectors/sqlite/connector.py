@@ -17,7 +17,12 @@ import orjson
 from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Source, SourceTable
 from roundview_federation.connectors import connection as connections
-from roundview_federation.connectors.answers import AnswerSize, TooManyBelow, with_children
+from roundview_federation.connectors.answers import (
+    TOO_MANY_BELOW,
+    AnswerSize,
+    TooManyBelow,
+    with_children,
+)
 from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.sqlite.accesses import read_accesses
 from roundview_federation.connectors.sqlite.schema import read_tables
@@ -171,8 +176,8 @@ class SqliteConnector:
         try:
             rows = with_children(rows, call.children, call.row_cap)
         except TooManyBelow:
-            hint = "leave out the fields that are computed from them, or raise limits.rows"
-            raise self._failed("has too many rows below one row", "RV405", hint) from None
+            what, hint = TOO_MANY_BELOW
+            raise self._failed(what, "RV405", hint) from None
         return Answer(rows, is_truncated=is_truncated)
 
     def _connection(self, opened: _Opened) -> sqlite3.Connection:
