@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from roundview_federation.snapshot import SourceState
 
 _WIDEST_CELL = 28
+_LONGEST_REASON = 240
 _GAP = 3
 _NUMERIC = (int, float, Decimal)
 _TOLD_FIRST = (
@@ -80,9 +81,11 @@ def show_statuses(sources: Sequence[SourceStatus], out: Console) -> None:
     table = _table("source", "state", "rows", "ms", "reason", right=("rows", "ms"))
     for one in sources:
         reason = f"{one.rv_code} {one.reason}".strip() if one.status != "ok" else ""
+        told = f"{reason} — {one.hint}" if reason and one.hint else reason
         table.add_row(
-            Text(one.name), _state(one.status), str(one.rows), f"{one.ms:.0f}", Text(cell(reason))
-        )
+            Text(one.name), _state(one.status), str(one.rows), f"{one.ms:.0f}",
+            Text(cell(told, _LONGEST_REASON)),
+        )  # fmt: skip
     out.print(table)
 
 
@@ -137,7 +140,8 @@ def label(name: str) -> str:
 
 def _show_records(entity: str, records: Records, out: Console) -> None:
     more = " and more" if records.has_more else ""
-    gaps = f", missing: {', '.join(records.missing)}" if records.missing else ""
+    gaps = ", truncated" if records.is_truncated else ""
+    gaps += f", missing: {', '.join(records.missing)}" if records.missing else ""
     out.print()
     out.print(Text(f"{label(entity)} ({len(records.rows)}{more}{gaps})", style="bold"))
     if not records.rows:

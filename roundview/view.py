@@ -28,12 +28,19 @@ class Records:
     """Records of one entity: dictionaries of fields, with `source`, `source_key` and `slot`.
 
     Records of entities below are under the entity's name. `missing` names sources that gave
-    nothing, `has_more` tells that the source has further records.
+    nothing, `has_more` tells that the source has further records, `is_truncated` that a limit
+    of a source, not `first`, left some of them out.
     """
 
     rows: tuple[Mapping[str, Any], ...]
     missing: tuple[str, ...] = ()
     has_more: bool = False
+    is_truncated: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Tells whether only `first` keeps records back."""
+        return not self.missing and not self.is_truncated
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,9 @@ class CustomerView:
             "fields": plain(self.fields),
             "entities": {
                 name: {
-                    "complete": not records.missing,
+                    "complete": records.complete,
                     "missing_sources": list(records.missing),
+                    "truncated": records.is_truncated,
                     "has_more": records.has_more,
                     "rows": plain(records.rows),
                 }
@@ -148,6 +156,7 @@ def source_dict(source: SourceStatus) -> dict[str, Any]:
         "as_of": plain(source.as_of),
         "code": source.rv_code,
         "reason": source.reason,
+        "hint": source.hint,
         "truncated": source.is_truncated,
         "problems": source.problems,
     }
@@ -199,4 +208,4 @@ def _records(
             group = inner.groups.get((origin.source, source_key))
             record[child.entity] = _records(child, group, inner, below, result).rows
         records.append(record)
-    return Records(tuple(records), missing, rows.has_next or rows.is_truncated)
+    return Records(tuple(records), missing, rows.has_next or rows.is_truncated, rows.is_truncated)

@@ -176,8 +176,22 @@ class AccessError(RoundviewError):
     default_code = "RV300"
 
 
+_SOURCE_HINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "RV400": "read what the source itself has logged, and try again",
+        "RV401": "try again; if it stays slow, raise its limits.timeout or the deadline of a view",
+        "RV402": "check connection, and whether the source runs",
+        "RV403": "compare its catalog file with the source",
+        "RV404": "check the secret that its catalog file refers to",
+        "RV405": "ask for less, or raise its limits.rows or limits.bytes",
+        "RV406": "try again later",
+        "RV407": "give Roundview an account that can only read",
+    }
+)
+
+
 class SourceError(RoundviewError):
-    """A source failed; `source` names it."""
+    """A source failed; `source` names it. Without a `hint` it has that of its code."""
 
     default_code = "RV400"
 
@@ -190,6 +204,7 @@ class SourceError(RoundviewError):
         hint: str = "",
         retryable: bool = True,
     ) -> None:
+        hint = hint or _SOURCE_HINTS.get(code or self.default_code, "")
         super().__init__(
             message, code=code, hint=hint, retryable=retryable, extensions={"source": source}
         )

@@ -226,8 +226,7 @@ class Found:
 class SourceStatus:
     """What one source did for this answer; `status` is ok | partial | failed.
 
-    `code` is the GraphQL code of the failure. `problems` counts values that did not convert and
-    rows that were not asked for.
+    `code` is GraphQL's. `problems` counts values that did not convert and rows not asked for.
     """
 
     name: str
@@ -239,6 +238,7 @@ class SourceStatus:
     code: str = ""
     rv_code: str = ""
     reason: str = ""
+    hint: str = ""
     is_truncated: bool = False
     problems: int = 0
 

@@ -268,8 +268,11 @@ def _source(status: SourceStatus, result: Result) -> Problem:
         "ms": status.ms,
         "rows": status.rows,
         "problems": status.problems,
+        "truncated": status.is_truncated,
         "code": status.code or None,
+        "rv": status.rv_code or None,
         "reason": status.reason or None,
+        "hint": status.hint or None,
     }
 
 

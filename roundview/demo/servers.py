@@ -195,7 +195,8 @@ def command_of(kind: Kind, folder: Path, port: int, settings: Sequence[str] = ()
     if kind is POSTGRES:
         return [str(programs["postgres"]), "-D", str(data), *(f"--{one}" for one in named)]
     first = f"init-file={folder / 'first'}"
-    named += [f"datadir={data}", first]
+    # Not the system's: there, a server that starts removes the temporary tables of all others.
+    named += [f"datadir={data}", f"tmpdir={folder}", first]
     return [str(programs["mariadbd"]), "--no-defaults", *(f"--{one}" for one in named)]
 
 

@@ -134,7 +134,7 @@ def _start() -> dict[str, Any]:
     port = servers.free_port()
     settings = (
         "innodb-buffer-pool-size=32M", "innodb-log-file-size=8M", "max-connections=120",
-        "max-allowed-packet=128M", f"ssl-cert={folder / 'server.crt'}",
+        "max-allowed-packet=1G", f"ssl-cert={folder / 'server.crt'}",
         f"ssl-key={folder / 'server.key'}",
     )  # fmt: skip
     with (folder / "log").open("w") as log:

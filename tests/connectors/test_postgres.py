@@ -759,7 +759,19 @@ async def test_huge_values_are_refused_or_cut_in_bounded_memory(postgres: Postgr
     with pytest.raises(SourceError) as caught:
         await asked(connector, sql, {"keys": [100]})
     assert (caught.value.code, "limits.bytes" in caught.value.hint) == ("RV405", True)
-    assert (await asked(connector, sql, {"keys": [1]})).rows[0][0] == 1
+    # From now on lengths are asked for first, and no large value is read.
+    assert (await asked(connector, sql, {"keys": [1]})).rows == [(1, "x" * 100_000)]
+    with pytest.raises(SourceError) as caught:
+        await asked(connector, sql, {"keys": [1, 100]})
+    assert (caught.value.code, "limits.bytes" in caught.value.hint) == ("RV405", True)
+    admin = await postgres.admin(name)
+    last = await admin.fetchval(
+        "SELECT query FROM pg_stat_activity WHERE datname = $1 AND application_name = 'roundview'"
+        " ORDER BY query_start DESC LIMIT 1",
+        name,
+    )
+    await admin.close()
+    assert "OCTET_LENGTH" in last
     await connector.close()
     await postgres.drop(name)
 

@@ -132,8 +132,10 @@ async def test_a_list_whose_sources_all_fail_is_null_with_an_error(
         "code": "SOURCE_TIMEOUT",
         "rv": "RV401",
         "retryable": True,
+        "hint": error["extensions"]["hint"],
         "source": "support",
     }
+    assert "limits.timeout" in error["extensions"]["hint"]
 
 
 async def test_survived_fields_are_null_with_an_error_where_nothing_came(

@@ -332,7 +332,7 @@ function chip(name, source, isAsking) {
   const texts = { ok: format.age(source.ageMs) || "live", partial: "partial", failed: "failed" };
   const odd = source.problems ? `${source.problems} unreadable` : "";
   const reason = source.reason || odd || (source.status === "ok" ? "" : source.code);
-  return h("li", { class: `chip chip-${source.status}`, title: [reason, source.asOf && `as of ${format.exactTime(source.asOf)}`, `${source.rows ?? 0} rows`].filter(Boolean).join(" · ") },
+  return h("li", { class: `chip chip-${source.status}`, title: [reason, source.hint, source.asOf && `as of ${format.exactTime(source.asOf)}`, `${source.rows ?? 0} rows`].filter(Boolean).join(" · ") },
     icon({ ok: "ok", partial: "warn", failed: "fail" }[source.status] || "idle"),
     h("span", { class: "chip-name" }, titleOf(name)),
     h("span", { class: "chip-state" }, texts[source.status] || source.status, reason && `: ${reason}`),

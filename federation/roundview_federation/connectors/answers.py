@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+import orjson
+
+TOO_MANY_BELOW: Final = (
+    "has too many rows below one row",
+    "leave out the fields that are computed from them, or raise limits.rows and limits.bytes",
+)
+"""What to say of TooManyBelow, and what to do."""
 
 _SCALAR_BYTES = 8
+
+
+class TooManyBelow(Exception):
+    """A row has more rows below it than one answer may have."""
+
+
+def with_children(rows: list[tuple[Any, ...]], children: int, most: int) -> list[tuple[Any, ...]]:
+    """Returns rows whose last columns are lists, parsed from JSON; NULL is an empty list.
+
+    A list is never cut, because what is computed from it would be wrong: one of more than
+    `most` rows raises TooManyBelow, text that is no JSON ValueError.
+    """
+    if not children:
+        return rows
+    first = -children
+    read = orjson.loads
+    if children == 1:
+        parsed = [(*row[:-1], read(row[-1] or "[]")) for row in rows]
+        is_over = any(len(row[-1]) > most for row in parsed)
+    else:
+        parsed = [(*row[:first], *[read(text or "[]") for text in row[first:]]) for row in rows]
+        is_over = any(len(below) > most for row in parsed for below in row[first:])
+    if is_over:
+        raise TooManyBelow
+    return parsed
 
 
 class AnswerSize:

@@ -79,10 +79,10 @@ class Ledger:
 def _status(name: str, entry: _Entry) -> SourceStatus:
     status = "ok"
     error = entry.error
+    if error is None and entry.is_truncated:
+        error = _cut(name)
     if error is not None:
         status = "partial" if entry.has_answered else "failed"
-    elif entry.is_truncated:
-        status = "partial"
     return SourceStatus(
         name=name,
         status=status,
@@ -93,6 +93,13 @@ def _status(name: str, entry: _Entry) -> SourceStatus:
         code=error.row.graphql if error else "",
         rv_code=error.code if error else "",
         reason=error.message if error else "",
+        hint=error.hint if error else "",
         is_truncated=entry.is_truncated,
         problems=entry.problems,
     )
+
+
+def _cut(name: str) -> SourceError:
+    text = f"{name} has more than one answer may hold"
+    hint = "ask for less, or raise its limits.rows, limits.bytes or limits.calls"
+    return SourceError(name, text, code="RV405", hint=hint)

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import orjson
 from asyncmy import errors
 from asyncmy.cursors import SSCursor
 
 from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Source, SourceTable
-from roundview_federation.connectors.answers import AnswerSize
+from roundview_federation.connectors.answers import AnswerSize, TooManyBelow, with_children
 from roundview_federation.connectors.login import login_of
 from roundview_federation.connectors.mysql import failures, grants
 from roundview_federation.connectors.mysql.accesses import read_accesses
@@ -91,11 +90,15 @@ class MysqlConnector:
         """
         async with self._within(deadline):
             for tried in range(1, _TRIES + 1):
+                known = self._layout
                 layout = await self._ready()
                 try:
                     statement = finish(call, layout)
                 except Mismatch as mismatch:
                     self._layout = None
+                    if known is not None and tried < _TRIES:
+                        # What was read some time ago may be out of date itself.
+                        continue
                     raise failures.changed(self.source, str(mismatch)) from None
                 text, bound = _bound(statement, call, params)
                 was_used = False
@@ -234,18 +237,12 @@ class MysqlConnector:
         cap = call.fragment.row_cap
         is_truncated = len(rows) > cap or size.is_exceeded
         del rows[cap:]
-        children = len(call.fragment.children)
-        if children:
-            rows = [self._with_children(row, children) for row in rows]
-        return Answer(rows, is_truncated=is_truncated)
-
-    def _with_children(self, row: tuple[Any, ...], children: int) -> tuple[Any, ...]:
         try:
-            lists = [orjson.loads(text) if text else [] for text in row[-children:]]
-        except orjson.JSONDecodeError:
+            rows = with_children(rows, len(call.fragment.children), cap)
+        except (TooManyBelow, ValueError):
             # The server cuts a list of children at group_concat_max_len: our limits.bytes.
-            raise failures.too_large(self.source) from None
-        return (*row[:-children], *lists)
+            raise failures.too_many_below(self.source) from None
+        return Answer(rows, is_truncated=is_truncated)
 
 
 def _allowed(session: Session, deadline: Deadline) -> float:

@@ -10,6 +10,7 @@ from typing import Final
 from asyncmy import errors
 
 from roundview_catalog.errors import SourceError
+from roundview_federation.connectors.answers import TOO_MANY_BELOW
 
 GARBAGE: Final = (
     ValueError,
@@ -73,6 +74,12 @@ def too_large(source: str) -> SourceError:
     return SourceError(
         source, f"{source} holds a value above limits.bytes", code="RV405", hint=hint
     )
+
+
+def too_many_below(source: str) -> SourceError:
+    """Returns the error for more rows below one row than an answer may have."""
+    what, hint = TOO_MANY_BELOW
+    return SourceError(source, f"{source} {what}", code="RV405", hint=hint)
 
 
 def changed(source: str, what: str) -> SourceError:

@@ -20,6 +20,8 @@ _VARYING: Final = re.compile(r"character varying(?:\(\d+\))?")
 _PLAIN_KINDS: Final = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.BOOLEAN})
 _TEXT: Final = exp.DataType.build("text")
 _CASE_BLIND: Final = "citext"
+_UNBOUNDED: Final = frozenset({"text", "character varying", _CASE_BLIND})
+_LARGEST_VALUE: Final = 1 << 30
 
 
 def base_of(column: SourceColumn) -> str:
@@ -84,6 +86,27 @@ def shown(node: exp.Expr, scope: Scope) -> exp.Expr:
     if declared.type.is_text and _is_varying(declared.native):
         return node.copy()
     return as_text(node)
+
+
+def guard(node: exp.Expr, scope: Scope, largest: int) -> None:
+    """Makes a shown text of any length fail where it has more than `largest` bytes.
+
+    Its length is known without reading it. PostgreSQL has no function that only raises; nothing
+    else that we ask it divides.
+    """
+    column = node.this if isinstance(node, exp.Cast) else node
+    declared = scope.column(column) if isinstance(column, exp.Column) else None
+    if declared is None or not _is_unbounded(declared) or largest >= _LARGEST_VALUE:
+        return
+    length = exp.Anonymous(this="octet_length", expressions=[as_text(node)])
+    nothing = exp.Sub(this=length.copy(), expression=length.copy())
+    failing = exp.Div(this=exp.Literal.number(1), expression=exp.paren(nothing), typed=True)
+    is_huge = exp.GT(this=length, expression=exp.Literal.number(largest))
+    node.replace(exp.Case(ifs=[exp.If(this=is_huge, true=as_text(failing))], default=node.copy()))
+
+
+def _is_unbounded(column: SourceColumn) -> bool:
+    return column.type.kind is Kind.TEXT and base_of(column) in _UNBOUNDED
 
 
 def _is_varying(native: str) -> bool:

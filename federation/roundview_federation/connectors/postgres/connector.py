@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-import orjson
-
 from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.model import Source, SourceTable
-from roundview_federation.connectors.answers import AnswerSize
+from roundview_federation.connectors.answers import AnswerSize, TooManyBelow, with_children
 from roundview_federation.connectors.login import login_of
 from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.postgres import failures, grants, values
@@ -29,6 +27,8 @@ _INTROSPECTION_SECONDS: Final = 30.0
 _PROOF_SECONDS: Final = 5.0
 _DOUBT_SECONDS: Final = 5.0
 _LARGEST_BATCH: Final = 2_048
+_GUARDED_SECONDS: Final = 60.0
+_SUSPICIOUS: Final = ("RV401", "RV405")
 # Of a message around the values of a row; rows of small values must not look like large ones.
 _WIRE_SLACK: Final = 64 * 1024
 _EXPLAIN: Final = "EXPLAIN (FORMAT TEXT) "
@@ -57,13 +57,14 @@ class PostgresConnector:
         self._sessions = Sessions(
             source.name, login, source.limits.concurrency, source.limits.timeout
         )
+        self._guarded_until: dict[str, float] = {}
         self._proof = ""
         self._doubt: tuple[float, SourceError] | None = None
         self._proving = asyncio.Lock()
 
     def compile(self, fragment: Fragment) -> PostgresCall:
         """Returns the statement: key sets as arrays, children as JSON columns."""
-        return compile_call(fragment, self._tables, self._schema)
+        return compile_call(fragment, self._tables, self._schema, self._limits.bytes)
 
     async def rows(
         self, call: PostgresCall, params: Mapping[str, Any], deadline: Deadline
@@ -78,7 +79,12 @@ class PostgresConnector:
                 await self._proven()
             return await self._asked(call, bound, deadline)
 
-        return await self._in_time(asked(), deadline)
+        try:
+            return await self._in_time(asked(), deadline)
+        except SourceError as error:
+            if error.code in _SUSPICIOUS:
+                self._guarded_until[call.text] = time.monotonic() + _GUARDED_SECONDS
+            raise
 
     async def introspect(self) -> Mapping[str, SourceTable]:
         """Returns tables, columns, keys, indexes and estimates from PostgreSQL's own catalog."""
@@ -173,19 +179,28 @@ class PostgresConnector:
         return self._proof
 
     async def _asked(self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline) -> Answer:
+        try:
+            return await self._asked_anew(call, bound, deadline)
+        except failures.GUARDED:
+            raise
+        except failures.UNFIT:
+            return await self._asked_fitting(call, bound, deadline)
+
+    async def _asked_anew(
+        self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline
+    ) -> Answer:
         """Returns the answer; asks once more where only the connection was out of date."""
         session: Session | None = None
         try:
             async with self._sessions.session() as session:
                 return await self._fetched(session, call, bound, deadline)
-        except failures.UNFIT:
-            return await self._asked_fitting(call, bound, deadline)
-        except SourceError:
+        except (SourceError, *failures.UNFIT):
             raise
         except Exception as error:
             if session is None:
                 raise
             if session.wire.is_exceeded:
+                self._guarded_until[call.text] = time.monotonic() + _GUARDED_SECONDS
                 return await self._asked_in_pieces(call, bound, deadline)
             # A connection that was ended while idle shows it in many ways.
             is_stale = isinstance(error, failures.STALE) or session.connection.is_closed()
@@ -220,14 +235,16 @@ class PostgresConnector:
         await session.bound(deadline.left)
         most = self._limits.bytes
         session.wire.allow(2 * most + _WIRE_SLACK)
-        rows = list(map(tuple, await session.connection.fetch(call.text, *bound)))
+        rows = list(map(tuple, await session.connection.fetch(self._text(call), *bound)))
         is_truncated = len(rows) > call.row_cap
         del rows[call.row_cap :]
-        if session.wire.received > most:
+        is_large = session.wire.received > most
+        if is_large:
             kept = _within(rows, most)
             is_truncated = is_truncated or kept < len(rows)
             del rows[kept:]
-        return Answer(_with_children(rows, call.children), is_truncated=is_truncated)
+        rows = self._with_children(rows, call, is_large=is_large)
+        return Answer(rows, is_truncated=is_truncated)
 
     async def _asked_in_pieces(
         self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline
@@ -243,7 +260,7 @@ class PostgresConnector:
                 await session.bound(deadline.left)
                 async with session.connection.transaction(readonly=True):
                     session.wire.allow(2 * most + _WIRE_SLACK)
-                    cursor = await session.connection.cursor(call.text, *bound)
+                    cursor = await session.connection.cursor(call.guarded, *bound)
                     while fetched := await cursor.fetch(batch):
                         rows += map(tuple, fetched)
                         if size.is_over(fetched) or len(rows) > call.row_cap:
@@ -257,7 +274,36 @@ class PostgresConnector:
                 raise failures.too_large(self.source) from None
         is_truncated = len(rows) > call.row_cap or size.is_exceeded or session.wire.is_exceeded
         del rows[call.row_cap :]
-        return Answer(_with_children(rows, call.children), is_truncated=is_truncated)
+        rows = self._with_children(rows, call, is_large=True)
+        return Answer(rows, is_truncated=is_truncated)
+
+    def _text(self, call: PostgresCall) -> str:
+        """Returns the guarded statement for a while after it was late or too large.
+
+        A value of 1 GB costs the server seconds and gigabytes before a byte of it is sent; a
+        guard on every statement would cost each more than a row does.
+        """
+        if not self._guarded_until:
+            return call.text
+        until = self._guarded_until.get(call.text)
+        if until is None:
+            return call.text
+        if time.monotonic() < until:
+            return call.guarded
+        del self._guarded_until[call.text]
+        return call.text
+
+    def _with_children(
+        self, rows: list[tuple[Any, ...]], call: PostgresCall, *, is_large: bool
+    ) -> list[tuple[Any, ...]]:
+        if is_large and call.children:
+            below = (text for row in rows for text in row[-call.children :])
+            if any(len(text) > self._limits.bytes for text in below):
+                raise failures.too_many_below(self.source)
+        try:
+            return with_children(rows, call.children, call.row_cap)
+        except TooManyBelow:
+            raise failures.too_many_below(self.source) from None
 
 
 def _within(rows: Sequence[Sequence[Any]], most: int) -> int:
@@ -267,9 +313,3 @@ def _within(rows: Sequence[Sequence[Any]], most: int) -> int:
         if size.is_over((row,)):
             return at + 1
     return len(rows)
-
-
-def _with_children(rows: list[tuple[Any, ...]], children: int) -> list[tuple[Any, ...]]:
-    if not children:
-        return rows
-    return [(*row[:-children], *map(orjson.loads, row[-children:])) for row in rows]

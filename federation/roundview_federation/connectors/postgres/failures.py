@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 from roundview_catalog.errors import SourceError
+from roundview_federation.connectors.answers import TOO_MANY_BELOW
 
 LOST: Final = (
     asyncpg.ConnectionDoesNotExistError,
@@ -43,11 +44,21 @@ STALE: Final = (*LOST, *CHANGED, asyncpg.InternalClientError)
 UNFIT: Final = (asyncpg.DataError,)
 """Errors that mean: a value is none that its column could hold, by the driver or the server."""
 
+GUARDED: Final = asyncpg.DivisionByZeroError
+"""What a statement of ours fails with where a value is above limits.bytes."""
+
 _LOGIN: Final = "check user and password of connection.url"
 _ADDRESS: Final = "check connection.url"
 
+_TOO_LARGE: Final = (
+    "RV405",
+    "holds a value above limits.bytes",
+    "leave the column out, or raise limits.bytes",
+)
+
 _BY_CLASS: Final = MappingProxyType(
     {
+        GUARDED: _TOO_LARGE,
         asyncpg.InvalidCatalogNameError: ("RV402", "has no such database", _ADDRESS),
         asyncpg.InvalidAuthorizationSpecificationError: ("RV404", "refuses our login", _LOGIN),
         asyncpg.TooManyConnectionsError: (
@@ -89,8 +100,14 @@ def closed(source: str) -> SourceError:
 
 def too_large(source: str) -> SourceError:
     """Returns the error for a value above limits.bytes."""
-    hint = "leave the column out, or raise limits.bytes"
-    return _failed(source, "holds a value above limits.bytes", "RV405", hint)
+    code, what, hint = _TOO_LARGE
+    return _failed(source, what, code, hint)
+
+
+def too_many_below(source: str) -> SourceError:
+    """Returns the error for more rows below one row than an answer may have."""
+    what, hint = TOO_MANY_BELOW
+    return _failed(source, what, "RV405", hint)
 
 
 def changed(source: str) -> SourceError:

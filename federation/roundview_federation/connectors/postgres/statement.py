@@ -39,12 +39,14 @@ _TEXTS = (
 class PostgresCall:
     """One statement, the same text for any number of keys; `children` JSON columns end a row.
 
+    `guarded` is `text` that fails where a value is too large, before the server reads that value.
     `parameters` are the request's names of $1, $2 …; `keysets` those of them that are lists.
     `declared` is the kind that the catalog says the column of a key set has; a parameter of
     `equalities` is only compared for equality, so that one that does not fit finds nothing.
     """
 
     text: str
+    guarded: str
     parameters: tuple[str, ...]
     keysets: frozenset[str]
     declared: Mapping[str, Kind]
@@ -56,9 +58,12 @@ class PostgresCall:
 
 
 def compile_call(
-    fragment: Fragment, tables: Mapping[str, SourceTable], schema: str
+    fragment: Fragment, tables: Mapping[str, SourceTable], schema: str, largest: int
 ) -> PostgresCall:
-    """Returns the statement of a fragment; `schema` is the database schema of its tables."""
+    """Returns the statement of a fragment; `schema` is the database schema of its tables.
+
+    A text of more than `largest` bytes is too large.
+    """
     fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
     form = ""
@@ -75,8 +80,12 @@ def compile_call(
     for node in list(tree.find_all(exp.Placeholder)):
         number = exp.Parameter(this=exp.Literal.number(order.index(node.name) + 1))
         node.replace(exp.paren(number) if isinstance(node.parent, exp.Any) else number)
+    text = tree.sql(dialect="postgres", identify=True)
+    for projection in tree.expressions:
+        columns.guard(projection.unalias(), scope, largest)
     return PostgresCall(
-        text=tree.sql(dialect="postgres", identify=True),
+        text=text,
+        guarded=tree.sql(dialect="postgres", identify=True),
         parameters=tuple(asked[name] for name in order),
         keysets=frozenset(names.keysets.values()),
         declared=_declared_kinds(fragment, scope),

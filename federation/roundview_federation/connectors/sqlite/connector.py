@@ -17,7 +17,12 @@ import orjson
 from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Source, SourceTable
 from roundview_federation.connectors import connection as connections
-from roundview_federation.connectors.answers import AnswerSize
+from roundview_federation.connectors.answers import (
+    TOO_MANY_BELOW,
+    AnswerSize,
+    TooManyBelow,
+    with_children,
+)
 from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.sqlite.accesses import read_accesses
 from roundview_federation.connectors.sqlite.schema import read_tables
@@ -37,6 +42,7 @@ _LARGEST_BATCH: Final = 2_048
 # Of the virtual machine: some milliseconds, so that point reads never meet the handler.
 _OPERATIONS_BETWEEN_CHECKS: Final = 100_000
 _LOCKED_PAUSE_SECONDS: Final = 0.005
+_TOO_LARGE: Final = "leave the column out, or raise limits.bytes"
 
 
 @dataclass(slots=True)
@@ -167,9 +173,11 @@ class SqliteConnector:
             cursor.close()
         is_truncated = len(rows) > call.row_cap or size.is_exceeded
         del rows[call.row_cap :]
-        if call.children:
-            at = -call.children
-            rows = [(*row[:at], *map(orjson.loads, row[at:])) for row in rows]
+        try:
+            rows = with_children(rows, call.children, call.row_cap)
+        except TooManyBelow:
+            what, hint = TOO_MANY_BELOW
+            raise self._failed(what, "RV405", hint) from None
         return Answer(rows, is_truncated=is_truncated)
 
     def _connection(self, opened: _Opened) -> sqlite3.Connection:
@@ -198,7 +206,7 @@ class SqliteConnector:
     def _worded(self, error: sqlite3.Error) -> SourceError:
         primary = _primary(error)
         if primary == sqlite3.SQLITE_TOOBIG:
-            return self._failed("holds a value above limits.bytes", "RV405")
+            return self._failed("holds a value above limits.bytes", "RV405", _TOO_LARGE)
         if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOTADB):
             return self._failed("cannot be opened as SQLite", "RV402", "check connection.path")
         if primary == sqlite3.SQLITE_ERROR:

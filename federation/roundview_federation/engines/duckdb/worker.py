@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import mmap
 import os
 import pickle
 import socket
@@ -39,6 +40,7 @@ from roundview_federation.engines.duckdb.frames import (
 
 _NICE: Final = 10
 _FLUSH_BYTES: Final = 65_536
+_WORTH_TRIMMING: Final = 64 * 2**20
 _WORN: Final = 0.5
 """A process that kept this share of its address space after a question is not used again."""
 
@@ -63,7 +65,7 @@ class Worker:
         """Answers until the server is gone or this process is worn out."""
         self._warm_up()
         _bound_memory(self._limits.total_bytes)
-        self._at_rest = _memory("VmSize")
+        self._at_rest = _address_space()
         threading.Thread(target=self._obey, name="control", daemon=True).start()
         self._queue(frame(Kind.READY))
         self._flush()
@@ -147,8 +149,12 @@ class Worker:
         """Forgets everything of the last question; tells whether another one may come."""
         self._loading = ("", None, [])
         self._renew()
-        _give_back()
-        return _memory("VmSize") - self._at_rest < self._limits.total_bytes * _WORN
+        if self._grown() > _WORTH_TRIMMING:
+            _give_back()
+        return self._grown() < self._limits.total_bytes * _WORN
+
+    def _grown(self) -> int:
+        return _address_space() - self._at_rest
 
     def _renew(self) -> None:
         with self._running:
@@ -190,7 +196,7 @@ def _bound_memory(total_bytes: int) -> None:
     """Lets this process map that much more than now; the kernel ends it first of all."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    if at_rest := _memory("VmSize"):
+    if at_rest := _address_space():
         import resource
 
         limit = at_rest + total_bytes
@@ -199,21 +205,19 @@ def _bound_memory(total_bytes: int) -> None:
 
 def _give_back() -> None:
     """Returns freed memory to the system, where the C library keeps it and can be asked not to."""
+    pa.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
-def _memory(field: str) -> int:
-    """Returns bytes of one line of /proc/self/status, 0 where there is none."""
+def _address_space() -> int:
+    """Returns the bytes that this process has mapped, 0 where the system does not say it."""
     try:
-        with open("/proc/self/status", encoding="ascii") as status:
-            for line in status:
-                if line.startswith(f"{field}:"):
-                    return int(line.split()[1]) * 1024
+        with open("/proc/self/statm", encoding="ascii") as pages:
+            return int(pages.read().split()[0]) * mmap.PAGESIZE
     except OSError:
-        pass
-    return 0
+        return 0
 
 
 def main(arguments: list[str]) -> int:
