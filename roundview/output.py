@@ -128,9 +128,16 @@ def cell(value: Any, widest: int = _WIDEST_CELL) -> str:
     text = str(text)
     if "T" in text and text.endswith("Z") and text[:4].isdigit():
         text = text[:16].replace("T", " ")
-    # Cc steers terminals, Cf holds the marks that reverse the direction of a whole line.
-    clean = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+    clean = harmless(text)
     return clean if len(clean) <= widest else clean[: widest - 1] + "…"
+
+
+def harmless(text: str) -> str:
+    """Returns text of the same length in which nothing steers a terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    # Cc steers terminals, Cf holds the marks that reverse the direction of a whole line.
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
 
 
 def label(name: str) -> str:

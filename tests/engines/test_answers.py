@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -105,6 +106,29 @@ async def test_batches_may_arrive_one_by_one(engine: DuckDBEngine) -> None:
         got = await session.run('SELECT sum("number")::BIGINT AS "sum" FROM "r0"')
     assert distinct.column("key").to_pylist() == [0, 1, 2]
     assert got.to_pylist() == [{"sum": 45}]
+
+
+async def test_tables_may_be_loaded_side_by_side(engine: DuckDBEngine) -> None:
+    tables = [
+        pa.table({"number": range(at * 1_000), "text": [f"{at} {'x' * 500}"] * (at * 1_000)})
+        for at in range(1, 6)
+    ]
+
+    async def arriving(table: pa.Table) -> AsyncIterator[pa.RecordBatch]:
+        for batch in table.to_batches(max_chunksize=100):
+            yield batch
+            await asyncio.sleep(0)
+
+    async with engine.session(Deadline.after(SECONDS)) as session:
+        loaded = await asyncio.gather(
+            *(
+                session.load(f"r{at}", table.schema, arriving(table))
+                for at, table in enumerate(tables)
+            )
+        )
+        got = [await session.run(f'SELECT * FROM "r{at}"') for at in range(len(tables))]
+    assert loaded == [table.num_rows for table in tables]
+    assert all(one.equals(table) for one, table in zip(got, tables, strict=True))
 
 
 async def test_a_million_rows_go_in_and_out(engine: DuckDBEngine) -> None:

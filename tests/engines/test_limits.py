@@ -179,10 +179,10 @@ async def test_cancelling_the_task_stops_the_question(survivor: DuckDBEngine) ->
 
 
 async def test_cancelling_in_the_middle_of_a_batch_is_survived(survivor: DuckDBEngine) -> None:
-    batch = pa.record_batch({"text": ["x" * 1000] * 8_000})
+    batch = pa.record_batch({"text": ["x" * 1000] * 40_000})
     for ask in (
         lambda session: session.load("r0", batch.schema, [batch]),
-        lambda session: session.run("SELECT repeat('x', 1000) AS x FROM range(8000)"),
+        lambda session: session.run("SELECT repeat('x', 1000) AS x FROM range(40000)"),
     ):
         async with survivor.session(Deadline.after(SECONDS)) as session:
             task = asyncio.ensure_future(ask(session))

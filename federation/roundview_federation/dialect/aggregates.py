@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from roundview_federation.dialect.casts import coerce, settle
 from roundview_federation.dialect.division import quotient, quotient_type
-from roundview_federation.dialect.refusal import FUNCTION, refuse, unsupported
+from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
 from roundview_federation.dialect.types import (
     BIGINT,
     BOOLEAN,
@@ -73,7 +73,8 @@ def aggregate(translator: Translator, node: exp.Expr, use: Use) -> Value:
     if isinstance(node, exp.LogicalOr):
         return _truth(translator, called, value, "bool_or", use)
     if isinstance(node, exp.ArrayAgg):
-        value = settle(value)
+        if value.type is UNKNOWN:
+            raise refuse(TYPES, "the type of a literal is not known here", node, hint="cast it")
         made = use(_call(translator, called, "array_agg", value.node))
         return Value(made, array_of(value.type), node)
     if isinstance(node, (exp.Min, exp.Max)):

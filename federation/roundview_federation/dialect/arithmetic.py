@@ -33,6 +33,7 @@ from roundview_federation.dialect.values import (
     guarded,
     let,
     number,
+    when,
 )
 
 SIGNS: dict[type[exp.Expr], str] = {
@@ -64,9 +65,8 @@ def numbers(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) -
     if type_ == DOUBLE:
         return _doubles(kind, left, right, source)
     if kind is exp.Div or kind is exp.Mod:
-        right_node = nonzero(right)
         made = exp.IntDiv if kind is exp.Div else exp.Mod
-        return Value(binary(made, left.node, right_node), type_, source)
+        return Value(divided(made, left, right), type_, source)
     return Value(binary(kind, left.node, right.node), type_, source)
 
 
@@ -109,13 +109,24 @@ def power(left: Value, right: Value, source: exp.Expr) -> Value:
     return Value(node, DOUBLE, source)
 
 
-def nonzero(value: Value) -> exp.Expr:
-    """Returns a divisor that raises where it is zero."""
-    text = value.text
+def divided(kind: type[exp.Expr], left: Value, right: Value) -> exp.Expr:
+    """Returns a quotient or rest that raises where the divisor is zero and the other no NULL."""
+    text = right.text
     if text is not None and text.strip("-").replace(".", "").strip("0").isdigit():
-        return value.node
+        return binary(kind, left.node, right.node)
     return let(
-        "d", value.node, lambda d: guarded(binary(exp.EQ, d(), number(0)), "22012", d())
+        "c", left.node,
+        lambda c: let(
+            "d", right.node, lambda d: binary(kind, c(), nonzero(c, d))
+        ),
+    )  # fmt: skip
+
+
+def nonzero(c: Callable[[], exp.Expr], d: Callable[[], exp.Expr]) -> exp.Expr:
+    """Returns the divisor d of c, NULL or an error where it is zero."""
+    is_null = exp.Is(this=c(), expression=exp.Null())
+    return when(
+        binary(exp.EQ, d(), number(0)), when(is_null, exp.Null(), fail("22012")), d()
     )
 
 
@@ -193,7 +204,7 @@ def _decimals(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr)
     scale = max(scales)
     digits = max(first.digits, second.digits) + scale
     if kind is exp.Mod:
-        node = binary(exp.Mod, left.node, nonzero(right))
+        node = divided(exp.Mod, left, right)
         return Value(node, numeric(digits, scale, exact), source)
     # One more digit than both, or DuckDB checks against fewer.
     wide = numeric(digits + 1, scale, exact)
@@ -209,9 +220,7 @@ def _doubles(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) 
         raise refuse(FUNCTION, "there is no operator % for double precision", source)
 
     def body(a: exp.Expr, b: exp.Expr) -> exp.Expr:
-        divisor = (
-            guarded(binary(exp.EQ, b.copy(), number(0)), "22012", b) if kind is exp.Div else b
-        )
+        divisor = nonzero(a.copy, b.copy) if kind is exp.Div else b
         made = finite(binary(kind, a, divisor), a, b)
         if kind is exp.Add or kind is exp.Sub:
             return made
@@ -307,4 +316,4 @@ def _no_operator(kind: type[exp.Expr], left: Value, right: Value, source: exp.Ex
     )
 
 
-__all__ = ["arithmetic", "fail", "finite", "negative", "nonzero", "numbers", "power"]
+__all__ = ["arithmetic", "divided", "finite", "negative", "numbers", "power"]

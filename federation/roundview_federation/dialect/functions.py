@@ -19,7 +19,7 @@ _FORMS = {**TEXT_FUNCTIONS, **NUMBER_FUNCTIONS, **TIME_FUNCTIONS}
 _MISSING = frozenset(
     "age array_length array_position array_to_string cardinality date_bin format initcap"
     " json_build_object jsonb_build_object justify_days justify_hours justify_interval lcm"
-    " make_interval make_time make_timestamp make_timestamptz normalize overlay quote_ident"
+    " make_interval make_time make_timestamp make_timestamptz normalize quote_ident"
     " quote_literal quote_nullable random regexp_count regexp_match regexp_matches"
     " regexp_replace regexp_split_to_array regexp_substr reverse scale sha256 string_to_array"
     " timezone to_date to_number to_timestamp trim_scale unaccent width_bucket"

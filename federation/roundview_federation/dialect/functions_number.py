@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
-from roundview_federation.dialect.arithmetic import finite, nonzero, numbers, power
+from roundview_federation.dialect.arithmetic import divided, finite, numbers, power
 from roundview_federation.dialect.division import shifted
 from roundview_federation.dialect.refusal import unsupported
 from roundview_federation.dialect.signatures import Form, Render, form
@@ -147,11 +147,11 @@ def whole_quotient(values: Sequence[Value], source: exp.Expr) -> Value:
     if scale > 18:
         raise unsupported("div of numbers with that many digits", source)
     first, second = (
-        huge(shifted(node, type_, scale))
-        for node, type_ in ((left.node, left.type), (nonzero(right), right.type))
+        Value(huge(shifted(value.node, value.type, scale)), value.type, source, value.text)
+        for value in (left, right)
     )
     type_ = numeric(min(38, left.type.digits + scale + 1), 0)
-    return Value(cast(binary(exp.IntDiv, first, second), type_), type_, source)
+    return Value(cast(divided(exp.IntDiv, first, second), type_), type_, source)
 
 
 def powered(values: Sequence[Value], source: exp.Expr) -> Value:

@@ -71,15 +71,18 @@ def substring(values: Sequence[Value], source: exp.Expr) -> Value:
         node = call("substring", text.node, number(begin), number(max(end - begin, 0)))
         return Value(node, TEXT, source)
 
-    def body(s: exp.Expr, n: exp.Expr) -> exp.Expr:
+    def body(t: exp.Expr, s: exp.Expr, n: exp.Expr) -> exp.Expr:
         wide = exp.Cast(this=s, to=exp.DataType(this=exp.DType.BIGINT))
         end = binary(exp.Add, wide, n)
         begin = call("greatest", wide.copy(), number(1))
         length = call("greatest", binary(exp.Sub, end, begin.copy()), number(0))
-        part = call("substring", text.node, begin, length)
+        part = call("substring", t.copy(), begin, length)
         is_null = exp.Or(
-            this=exp.Is(this=s.copy(), expression=exp.Null()),
-            expression=exp.Is(this=n.copy(), expression=exp.Null()),
+            this=exp.Is(this=t, expression=exp.Null()),
+            expression=exp.Or(
+                this=exp.Is(this=s.copy(), expression=exp.Null()),
+                expression=exp.Is(this=n.copy(), expression=exp.Null()),
+            ),
         )
         return exp.Case(
             ifs=[
@@ -90,8 +93,12 @@ def substring(values: Sequence[Value], source: exp.Expr) -> Value:
         )
 
     node = let(
-        "s", start.node, lambda s: let("n", values[2].node, lambda n: body(s(), n()))
-    )
+        "t", text.node,
+        lambda t: let(
+            "s", start.node,
+            lambda s: let("n", values[2].node, lambda n: body(t(), s(), n())),
+        ),
+    )  # fmt: skip
     return Value(node, TEXT, source)
 
 
@@ -173,16 +180,19 @@ def split_part(values: Sequence[Value], source: exp.Expr) -> Value:
 
     def body(t: exp.Expr, d: exp.Expr, n: exp.Expr) -> exp.Expr:
         is_whole = exp.In(this=n.copy(), expressions=[number(1), number(-1)])
+        nulls = [exp.Is(this=part.copy(), expression=exp.Null()) for part in (t, d, n)]
+        has_null = exp.Or(this=exp.Or(this=nulls[0], expression=nulls[1]), expression=nulls[2])
         return exp.Case(
             ifs=[
+                exp.If(this=has_null, true=exp.Null()),
                 exp.If(this=binary(exp.EQ, n.copy(), number(0)), true=fail("22023")),
                 exp.If(
                     this=binary(exp.EQ, d.copy(), string("")),
-                    true=when(is_whole, t.copy(), when(exp.Is(this=exp.Paren(this=binary(exp.DPipe, t.copy(), exp.Cast(this=n.copy(), to=exp.DataType(this=exp.DType.VARCHAR)))), expression=exp.Null()), exp.Null(), string(""))),
+                    true=when(is_whole, t.copy(), string("")),
                 ),
             ],
             default=call("split_part", t, d, n),
-        )  # fmt: skip
+        )
 
     node = let(
         "t", text.node,

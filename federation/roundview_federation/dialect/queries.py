@@ -38,6 +38,8 @@ class Translator:
         # The columns of every alias in reach, and of every named query.
         self.columns: dict[str, Columns] = {}
         self.queries: dict[str, Columns] = {}
+        # The aliases of the innermost SELECT.
+        self.local: set[str] = set()
         self.parameters: dict[int, PgType] = {}
         self.uses_clock = False
 
@@ -69,7 +71,7 @@ class Translator:
 
     def query(self, node: exp.Expr) -> tuple[Any, list[Value]]:
         """Returns a query in DuckDB's meaning and its columns, literals still unknown."""
-        columns, queries = self.columns, self.queries
+        columns, queries, local = self.columns, self.queries, self.local
         self.columns = dict(columns)
         clause = node.args.get("with_")
         if clause is not None:
@@ -90,7 +92,7 @@ class Translator:
             if isinstance(node, exp.SetOperation):
                 return node, self._combined(node)
         finally:
-            self.columns, self.queries = columns, queries
+            self.columns, self.queries, self.local = columns, queries, local
         raise unsupported("this query", node)
 
     def retyped(
@@ -168,6 +170,10 @@ class Translator:
 
     def aggregate(self, node: exp.Expr) -> Value:
         """Returns the value of an aggregate or window function in any use."""
+        columns = [part.table for part in node.find_all(exp.Column)]
+        if columns and not any(table in self.local for table in columns):
+            # PostgreSQL computes it in the query that the columns are of.
+            raise unsupported("an aggregate of outer columns", node)
         if isinstance(node, exp.Window):
             return windowed(self, node)
         if isinstance(node, exp.Filter):
@@ -197,7 +203,9 @@ class Translator:
         return made
 
     def _select(self, node: exp.Select) -> list[Value]:
+        before = set(self.columns)
         self._from(node)
+        self.local = {alias for alias in self.columns if alias not in before}
         where = node.args.get("where")
         if where is not None:
             where.set("this", self.condition(where.this, "WHERE"))

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from roundview_federation.dialect.aggregates import NAMED, aggregate
 from roundview_federation.dialect.casts import coerce, settle
-from roundview_federation.dialect.refusal import FUNCTION, refuse, unsupported
+from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
 from roundview_federation.dialect.types import BIGINT, DOUBLE, INTEGER, INTERVAL, UNKNOWN, PgType, common
 from roundview_federation.dialect.values import Value, call, cast
 
@@ -76,7 +76,7 @@ def _function(translator: Translator, function: exp.Expr, over: Any, node: exp.E
             raise unsupported("ntile of anything but a positive constant", node)
         return Value(cast(over(call("ntile", value.node)), INTEGER), INTEGER, node)
     if isinstance(function, (exp.Lag, exp.Lead)):
-        value = settle(translator.value(function.this))
+        value = _known(translator, function)
         arguments = [value.node]
         offset, default = function.args.get("offset"), function.args.get("default")
         if offset is not None:
@@ -92,16 +92,24 @@ def _function(translator: Translator, function: exp.Expr, over: Any, node: exp.E
             type_ = found
         return Value(over(call(function.key, *arguments)), type_, node)
     if isinstance(function, (exp.FirstValue, exp.LastValue)):
-        value = settle(translator.value(function.this))
+        value = _known(translator, function)
         name = "first_value" if isinstance(function, exp.FirstValue) else "last_value"
         return Value(over(call(name, value.node)), value.type, node)
     if isinstance(function, exp.NthValue):
-        value = settle(translator.value(function.this))
+        value = _known(translator, function)
         at = translator.value(function.args["offset"])
         if at.text is None or not at.text.isdigit() or not int(at.text):
             raise unsupported("nth_value of anything but a positive constant", node)
         return Value(over(call("nth_value", value.node, at.node)), value.type, node)
     raise unsupported("this window function", node)
+
+
+def _known(translator: Translator, function: exp.Expr) -> Value:
+    """Returns the argument of a function of any type, which cannot be a bare literal."""
+    value = translator.value(function.this)
+    if value.type is UNKNOWN:
+        raise refuse(TYPES, "the type of a literal is not known here", function, hint="cast it")
+    return value
 
 
 def _whole(translator: Translator, node: exp.Expr) -> exp.Expr:

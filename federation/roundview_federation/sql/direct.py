@@ -74,7 +74,7 @@ def direct(
         bare = [_bare(conjunct) for conjunct in conjuncts(where.this)]
         if any(tree.find(exp.Query, exp.Anonymous) for tree in bare):
             return None
-        found = plain(bare, types, "")
+        found = plain(bare, types)
         if not found.is_whole or any(_is_late(tree) for tree in found.trees):
             return None
     order = _order(residual, types)

@@ -24,8 +24,9 @@ from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct
 from roundview_federation.sql.relations import LOOKUP_COLUMNS, visible
 from roundview_federation.sql.strategy import Choice, choose, estimate
 
-WHO = "who"
-"""Name of the lookup of a read that is bound by customers."""
+WHO, ROWS, KEYS = "who", "rows", "k"
+"""Names of the customers, the section and the key values of every read: equal reads of different
+questions share their plan."""
 
 _UNCAPPED_ROWS = 1 << 40
 
@@ -132,7 +133,7 @@ def _planned(
         elif choice.bind is not None and choice.bind.column == "customer_id":
             bound = _with_lookup(alone)
         elif choice.bind is not None:
-            key = f"{name}k"
+            key = KEYS
             bound = _with_key(alone, choice.bind, key)
         planned[name] = PlannedRead(
             one, types[name], choice, alone, bound, conditions[name], customers[name], key
@@ -146,7 +147,7 @@ def _columns(one: Read, known: Mapping[str, Type]) -> Mapping[str, Type]:
 
 def _asked(one: Read, types: Mapping[str, Type]) -> tuple[Plain, tuple[str, ...] | None]:
     """Splits the plain conditions of a read into those on the customer and the others."""
-    found = plain(one.where, types, one.name)
+    found = plain(one.where, types)
     customers: tuple[str, ...] | None = None
     kept = []
     for tree in found.trees:
@@ -184,7 +185,7 @@ def _section(
     if conditions.trees:
         tree = tree.where(*(condition.copy() for condition in conditions.trees), copy=False)
     return Section(
-        name=one.name,
+        name=ROWS,
         entity=one.relation,
         tree=tree,
         lookup="",

@@ -19,6 +19,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.planning import (
+    ROWS,
     WHO,
     PlannedQuery,
     PlannedRead,
@@ -127,10 +128,10 @@ async def _read(
     )
     run = ReadRun(pa.table({}), plan, None if keys is None else len(keys), gathered.statuses)
     _check(planned, gathered, asked, run)
-    rows = [row for rows in gathered.rows[planned.read.name].values() for row in rows]
+    rows = [row for rows in gathered.rows[ROWS].values() for row in rows]
     made = table(rows, planned.columns, len(ROW_HEAD))
     is_named = by is not None or not wants_customers(made)
-    run.table = made if is_named else _with_customers(made, gathered, planned, asked)
+    run.table = made if is_named else _with_customers(made, gathered, asked)
     return run
 
 
@@ -187,8 +188,7 @@ async def _look_up(planned: PlannedRead, asked: Asked) -> ReadRun:
 
 def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun) -> None:
     """Raises for what would make the answer wrong: rows cut off, rows that did not come."""
-    name = planned.read.name
-    if name in gathered.truncated:
+    if ROWS in gathered.truncated:
         raise too_many_rows(*(one.name for one in gathered.statuses if one.is_truncated))
     for status in gathered.statuses:
         if status.problems:
@@ -204,12 +204,10 @@ def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun)
     run.missing = tuple(sorted(failures))
 
 
-def _with_customers(
-    made: pa.Table, gathered: Gathered, planned: PlannedRead, asked: Asked
-) -> pa.Table:
+def _with_customers(made: pa.Table, gathered: Gathered, asked: Asked) -> pa.Table:
     """Puts customers in the place of the person keys that rows came with."""
     sources = pa.array(
-        [row[0].source for rows in gathered.rows[planned.read.name].values() for row in rows],
+        [row[0].source for rows in gathered.rows[ROWS].values() for row in rows],
         pa.string(),
     )
     parts = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 from typing import Final
 
 import pyarrow as pa
@@ -31,7 +30,7 @@ class Channel:
     """One end of a socket pair; the other end is a worker.
 
     Nothing is read before it is asked for: a worker that nobody reads stops by itself, because the
-    socket is full. One task at a time may use a channel.
+    socket is full. Tasks may put frames at the same time; one at a time may receive.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -39,7 +38,9 @@ class Channel:
         self._end = end
         self._loop = asyncio.get_running_loop()
         self._outgoing: list[View] = []
-        self._waiter: asyncio.Future[None] | None = None
+        self._sending = asyncio.Lock()
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
         self._failures = 0
         self._head = bytearray(HEADER.size)
         self._kind = Kind.READY
@@ -49,31 +50,34 @@ class Channel:
         """Whether a frame was sent in part: nothing sensible can follow it."""
 
     async def put(self, views: list[View]) -> None:
-        """Queues frames; sends them when they are many."""
+        """Queues whole frames; sends them when they are many."""
         self._outgoing += views
         if size_of(views) >= _FLUSH_BYTES or len(self._outgoing) >= MOST_VIEWS:
             await self.flush()
 
     async def flush(self) -> None:
         """Sends everything that is queued; raises GoneError when nobody is there to read it."""
-        views, self._outgoing = self._outgoing, []
-        self.torn = bool(views)
-        while views:
-            try:
-                count = self._end.sendmsg(views[:MOST_VIEWS])
-            except BlockingIOError:
-                await self._ready(self._loop.add_writer)
-            except OSError:
-                raise GoneError from None
-            else:
-                views = sent(views, count)
-        self.torn = False
+        async with self._sending:
+            if self.torn:
+                raise GoneError
+            views, self._outgoing = self._outgoing, []
+            self.torn = bool(views)
+            while views:
+                try:
+                    count = self._end.sendmsg(views[:MOST_VIEWS])
+                except BlockingIOError:
+                    await self._writable()
+                except OSError:
+                    raise GoneError from None
+                else:
+                    views = sent(views, count)
+            self.torn = False
 
     async def receive(self) -> tuple[Kind, pa.Buffer]:
         """Returns the next frame; cancelled in the middle of one, it goes on from there."""
         if self._body is None:
             await self._fill(memoryview(self._head))
-            kind, length = HEADER.unpack(self._head)
+            kind, _, length = HEADER.unpack(self._head)
             if kind not in _KINDS or length > _MOST_BODY:
                 raise GoneError
             self._kind = Kind(kind)
@@ -86,21 +90,22 @@ class Channel:
         self._filled = 0
         return self._kind, body
 
-    def fail(self, error: BaseException) -> None:
-        """Takes the channel from the task that waits for the worker: it sees this error."""
+    def fail(self) -> None:
+        """Takes the channel from the tasks that wait for the worker: they see GoneError."""
         self._failures += 1
-        waiter = self._waiter
-        self._forget()
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(error)
+        for waiter in (self._reader, self._writer):
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(GoneError())
+        self._forget_reader()
+        self._forget_writer()
 
     def drop_queued(self) -> None:
         """Forgets what was queued and not sent."""
         self._outgoing = []
 
     def close(self) -> None:
-        """Ends the line, and a task that still waits on it."""
-        self.fail(GoneError())
+        """Ends the line, for the tasks too that still wait on it."""
+        self.fail()
         self._end.close()
 
     async def _fill(self, view: memoryview) -> None:
@@ -109,7 +114,7 @@ class Channel:
             try:
                 count = self._end.recv_into(view[self._filled :])
             except BlockingIOError:
-                await self._ready(self._loop.add_reader)
+                await self._readable()
                 continue
             except OSError:
                 raise GoneError from None
@@ -117,25 +122,42 @@ class Channel:
                 raise GoneError
             self._filled += count
 
-    async def _ready(self, watch: Callable[..., None]) -> None:
-        waiter = self._loop.create_future()
-        self._waiter = waiter
+    async def _readable(self) -> None:
+        waiter = self._reader = self._loop.create_future()
+        self._loop.add_reader(self._end.fileno(), _wake, waiter)
         failures = self._failures
-        watch(self._end.fileno(), _wake, waiter)
         try:
             await waiter
         finally:
-            if self._waiter is waiter:
-                self._forget()
+            if self._reader is waiter:
+                self._forget_reader()
+        self._still_ours(failures)
+
+    async def _writable(self) -> None:
+        waiter = self._writer = self._loop.create_future()
+        self._loop.add_writer(self._end.fileno(), _wake, waiter)
+        failures = self._failures
+        try:
+            await waiter
+        finally:
+            if self._writer is waiter:
+                self._forget_writer()
+        self._still_ours(failures)
+
+    def _still_ours(self, failures: int) -> None:
         if failures != self._failures:
             # Awake already when the channel was taken away: another task uses it now.
             raise GoneError
 
-    def _forget(self) -> None:
-        if self._waiter is not None:
+    def _forget_reader(self) -> None:
+        if self._reader is not None:
             self._loop.remove_reader(self._end.fileno())
+            self._reader = None
+
+    def _forget_writer(self) -> None:
+        if self._writer is not None:
             self._loop.remove_writer(self._end.fileno())
-            self._waiter = None
+            self._writer = None
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

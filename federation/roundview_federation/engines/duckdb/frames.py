@@ -1,8 +1,9 @@
 """Decides what the server and a worker say to each other: frames with Arrow inside.
 
-A frame is a header of 16 bytes (kind, length of the body) and a body. A table travels as TABLE (its
-name), SCHEMA, any number of BATCH, and DONE. The worker answers QUERY with SCHEMA, any number of
-BATCH and DONE, KEEP with DONE, either with FAILED at any point, and RESET with READY.
+A frame is a header of 16 bytes (kind, number of a table, length of the body) and a body. A table
+travels as TABLE (its name), SCHEMA, any number of BATCH, and DONE; tables may travel side by side,
+each under its number. The worker answers QUERY with SCHEMA, any number of BATCH and DONE, KEEP with
+DONE, either with FAILED at any point, and RESET with READY.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
-HEADER: Final = struct.Struct("<QQ")
+HEADER: Final = struct.Struct("<IIQ")
 NUMBER: Final = struct.Struct("<Q")
 """What travels on the control line: the number of the request to interrupt."""
 MOST_VIEWS: Final = 512
@@ -36,9 +37,9 @@ class Kind(IntEnum):
     READY = 9
 
 
-def frame(kind: Kind, *body: View) -> list[View]:
+def frame(kind: Kind, *body: View, table: int = 0) -> list[View]:
     """Returns the buffers of one frame; the body is not copied."""
-    return [HEADER.pack(kind, sum(map(_size, body))), *body]
+    return [HEADER.pack(kind, table, sum(map(_size, body))), *body]
 
 
 def size_of(views: list[View]) -> int:
@@ -59,13 +60,14 @@ def sent(views: list[View], count: int) -> list[View]:
 class BatchEncoder:
     """Turns batches of one schema into frames that point into the batches' own memory."""
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, schema: pa.Schema, table: int = 0) -> None:
+        self._table = table
         self._sink = _Collector()
         self._writer = pa.ipc.new_stream(self._sink, schema)
         # The writer puts the schema before its first batch; here it has a frame of its own.
         self._writer.write_batch(pa.RecordBatch.from_pylist([], schema=schema))
         self._sink.take()
-        self.schema_frame = frame(Kind.SCHEMA, memoryview(schema.serialize()))
+        self.schema_frame = frame(Kind.SCHEMA, memoryview(schema.serialize()), table=table)
 
     def encode(self, batch: pa.RecordBatch) -> list[View]:
         """Returns the frame of one batch.
@@ -73,7 +75,7 @@ class BatchEncoder:
         Raises pyarrow.ArrowInvalid where the batch is of another schema.
         """
         self._writer.write_batch(batch)
-        return frame(Kind.BATCH, *self._sink.take())
+        return frame(Kind.BATCH, *self._sink.take(), table=self._table)
 
 
 def read_schema(body: pa.Buffer) -> pa.Schema:

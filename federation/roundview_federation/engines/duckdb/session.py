@@ -48,7 +48,8 @@ class SessionLimits:
 class Session:
     """One question's use of one worker: its tables are gone when it ends.
 
-    One task uses a session. It holds one open stream: asking for more closes the stream before.
+    Tables may be loaded at the same time by several tasks; all else is for one task at a time. A
+    session holds one open stream: loading or asking for more closes the stream before.
     """
 
     def __init__(self, worker: WorkerProcess, limits: SessionLimits) -> None:
@@ -56,6 +57,7 @@ class Session:
         self._channel = worker.channel
         self._limits = limits
         self._loaded = 0
+        self._tables = 0
         self._open: Stream | None = None
         self._failure: RoundviewError | None = None
 
@@ -74,9 +76,11 @@ class Session:
         if any(pa.types.is_dictionary(column.type) for column in schema):
             raise InternalError("the engine takes no dictionary-encoded columns")
         await self._settle()
-        encoder = BatchEncoder(schema)
+        self._tables += 1
+        table = self._tables
+        encoder = BatchEncoder(schema, table)
         rows = 0
-        await self._put(frame(Kind.TABLE, _named(name).encode()))
+        await self._put(frame(Kind.TABLE, _named(name).encode(), table=table))
         await self._put(encoder.schema_frame)
         if isinstance(batches, AsyncIterable):
             async for batch in batches:
@@ -86,7 +90,7 @@ class Session:
             for batch in batches:
                 rows += batch.num_rows
                 await self._add(encoder.encode(batch))
-        await self._put(frame(Kind.DONE))
+        await self._put(frame(Kind.DONE, table=table))
         return rows
 
     async def keep(self, name: str, sql: str, parameters: Parameters = None) -> int:
@@ -124,7 +128,7 @@ class Session:
     def expire(self) -> None:
         """Ends the session at its deadline: whatever waits fails, and all that follows."""
         self._fail(too_late())
-        self._channel.fail(GoneError())
+        self._channel.fail()
 
     async def _next(self, stream: Stream) -> pa.RecordBatch | None:
         if self._open is not stream:

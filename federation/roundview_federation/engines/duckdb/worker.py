@@ -16,6 +16,7 @@ import pickle
 import socket
 import sys
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,15 @@ _WORN: Final = 0.5
 """A process that kept this share of its address space after a question is not used again."""
 
 
+@dataclass(slots=True)
+class _Loading:
+    """Collects a table while it arrives."""
+
+    name: str
+    schema: pa.Schema | None = None
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+
+
 class Worker:
     """Serves one question at a time on a DuckDB that is made once."""
 
@@ -55,7 +65,7 @@ class Worker:
         self._database = databases.open_locked(limits)
         self._cursor = self._database.cursor()
         self._outgoing: list[View] = []
-        self._loading: tuple[str, pa.Schema | None, list[pa.RecordBatch]] = ("", None, [])
+        self._loading: dict[int, _Loading] = {}
         self._running = threading.Lock()
         self._number = 0
         self._interrupted = 0
@@ -70,7 +80,7 @@ class Worker:
         self._queue(frame(Kind.READY))
         self._flush()
         while True:
-            kind, body = self._receive()
+            kind, table, body = self._receive()
             if kind is Kind.RESET:
                 if not self._reset():
                     return
@@ -79,21 +89,21 @@ class Worker:
             elif kind in (Kind.QUERY, Kind.KEEP):
                 self._answer(kind, body)
             else:
-                self._load(kind, body)
+                self._load(kind, table, body)
 
-    def _load(self, kind: Kind, body: pa.Buffer) -> None:
-        name, schema, batches = self._loading
+    def _load(self, kind: Kind, table: int, body: pa.Buffer) -> None:
         if kind is Kind.TABLE:
-            self._loading = (body.to_pybytes().decode(), None, [])
-        elif kind is Kind.SCHEMA:
-            self._loading = (name, read_schema(body), [])
-        elif schema is None:
-            raise ConnectionError("frames came in an order that means nothing")
+            self._loading[table] = _Loading(body.to_pybytes().decode())
+            return
+        loading = self._loading[table]
+        if kind is Kind.SCHEMA:
+            loading.schema = read_schema(body)
         elif kind is Kind.BATCH:
-            batches.append(read_batch(body, schema))
+            loading.batches.append(read_batch(body, loading.schema))
         else:
-            self._cursor.register(name, pa.Table.from_batches(batches, schema))
-            self._loading = ("", None, [])
+            arrived = pa.Table.from_batches(loading.batches, loading.schema)
+            self._cursor.register(loading.name, arrived)
+            del self._loading[table]
 
     def _answer(self, kind: Kind, body: pa.Buffer) -> None:
         # The server is the one that started this process: what it pickles is as trusted as code.
@@ -147,7 +157,7 @@ class Worker:
 
     def _reset(self) -> bool:
         """Forgets everything of the last question; tells whether another one may come."""
-        self._loading = ("", None, [])
+        self._loading.clear()
         self._renew()
         if self._grown() > _WORTH_TRIMMING:
             _give_back()
@@ -161,13 +171,13 @@ class Worker:
             self._cursor.close()
             self._cursor = self._database.cursor()
 
-    def _receive(self) -> tuple[Kind, pa.Buffer]:
+    def _receive(self) -> tuple[Kind, int, pa.Buffer]:
         head = bytearray(HEADER.size)
         self._fill(memoryview(head))
-        kind, length = HEADER.unpack(head)
+        kind, table, length = HEADER.unpack(head)
         body = pa.allocate_buffer(length)
         self._fill(memoryview(body))
-        return Kind(kind), body
+        return Kind(kind), table, body
 
     def _fill(self, view: memoryview) -> None:
         while view.nbytes:

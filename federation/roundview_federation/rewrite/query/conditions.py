@@ -43,8 +43,8 @@ class Plain:
     is_whole: bool = True
 
 
-def plain(where: list[exp.Expr], types: Mapping[str, Type], prefix: str) -> Plain:
-    """Returns what of the conjuncts is plain; parameters are `<prefix>v0`, `<prefix>v1` …"""
+def plain(where: list[exp.Expr], types: Mapping[str, Type]) -> Plain:
+    """Returns what of the conjuncts is plain; parameters are `v0`, `v1` …"""
     trees: list[exp.Expr] = []
     values: dict[str, Any] = {}
     is_whole = True
@@ -52,7 +52,7 @@ def plain(where: list[exp.Expr], types: Mapping[str, Type], prefix: str) -> Plai
         found = list(_plain(conjunct, types))
         is_whole = is_whole and len(found) == _parts(conjunct)
         for tree, value in found:
-            name = f"{prefix}v{len(values)}"
+            name = f"v{len(values)}"
             column, way = tree
             if isinstance(value, list):
                 trees.append(in_keys(exp.column(column), name))
