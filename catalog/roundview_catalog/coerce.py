@@ -50,8 +50,7 @@ def converter(source: Type, target: Type, time_zone: str) -> Coerce | None:
     if target.kind is Kind.ENUM:
         return _enum_converter(target.values)
     if target.kind is Kind.DECIMAL:
-        scale = _MONEY_SCALE if target.scale is None else target.scale
-        return _rounding(_EXPONENTS[scale], blank=True)
+        return _rounding(_EXPONENTS[scale_of(target)], blank=True)
     if target.kind in _WHOLE and source.kind in (Kind.INTEGER, target.kind):
         return None
     if target.kind is Kind.BOOLEAN and source.kind is Kind.BOOLEAN:
@@ -60,6 +59,11 @@ def converter(source: Type, target: Type, time_zone: str) -> Coerce | None:
         # A text in it is a JSON text already, not JSON to be read.
         return _printable
     return _CONVERTERS.get(target.kind)
+
+
+def scale_of(target: Type) -> int:
+    """Returns how many digits after the point a decimal field of the canonical schema has."""
+    return _MONEY_SCALE if target.scale is None else target.scale
 
 
 def _text(value: Any) -> str | None:

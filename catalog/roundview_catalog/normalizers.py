@@ -73,7 +73,11 @@ def candidates(normalizer: str, value: str, regions: Iterable[str]) -> tuple[str
 
 def clean(value: str) -> str | None:
     """Returns text in NFKC without invisible marks and outer blanks; None if unusable."""
-    if len(value) > LONGEST or _CONTROL.search(value):
+    if len(value) > LONGEST:
+        return None
+    if value.isascii() and value.isprintable():
+        return value.strip() or None
+    if _CONTROL.search(value):
         return None
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", value)).strip()
     return text or None

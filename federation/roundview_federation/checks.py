@@ -97,9 +97,11 @@ def mark_mismatched(
     for index, records in rows.items():
         for row in records:
             source = row[0].source
-            stored = xref.fingerprint_of(source, row[1])
+            stored = found[index].fingerprints.get((source, row[1]))
+            if stored is None:
+                continue
             record = fingerprint_record(source, row[1], columns, row[len(ROW_HEAD) :], canonical)
-            if stored is not None and stored != xref.fingerprint(record):
+            if stored != xref.fingerprint(record):
                 result[index] = replace(result[index], link_state="mismatched")
                 customers.link_states[index] = "mismatched"
                 break

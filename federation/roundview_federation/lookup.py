@@ -136,8 +136,9 @@ class Finder:
         if not ids:
             return Found()
         if len(ids) == 1:
-            state = "provisional" if self._xref.is_provisional(ids[0]) else "linked"
-            return Found(ids[0], state)
+            linked = self._xref.linked(ids[0])
+            state = "provisional" if linked.is_provisional else "linked"
+            return Found(ids[0], state, fingerprints=linked.fingerprints)
         error = IdentityError("several customers share this identifier", code="RV600")
         error.extensions["candidate_ids"] = tuple(ids[:_MOST_CANDIDATES])
         return Found(error=error)

@@ -214,12 +214,14 @@ class Candidate:
 class Found:
     """What one identifier led to: a customer, nothing (both None), or an error.
 
-    `error.extensions["candidates"]` holds Candidates where there are several.
+    `error.extensions["candidates"]` holds Candidates where there are several. `fingerprints`: what
+    the customer's records, (source, source key), were linked with.
     """
 
     customer_id: str | None = None
     link_state: str = "linked"
     error: RoundviewError | None = None
+    fingerprints: Mapping[tuple[str, str], bytes] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

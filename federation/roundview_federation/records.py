@@ -142,9 +142,11 @@ def fingerprint_record(
     source: str, source_key: str, columns: Sequence[str], row: Sequence[Any], canonical: Canonical
 ) -> Record:
     """Returns the names and birth date of an individual's row as identity compares them."""
+    fields = canonical.entities["individual"].fields
     person = _Person()
-    _add(person, canonical.entities["individual"], columns, row, canonical)
-    person.identifiers.clear()
+    for name, value in zip(columns, row, strict=False):
+        if value is not None:
+            person.matches.setdefault(fields[name].match, str(value))
     return _record(source, source_key, person)
 
 

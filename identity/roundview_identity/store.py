@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +35,10 @@ _MEMBERS = (
     "SELECT source_no, source_key FROM record WHERE customer_id = ? AND deleted_at IS NULL"
     " ORDER BY source_no, source_key"
 )
+_LINKED = (
+    "SELECT source_no, source_key, fingerprint, is_provisional FROM record"
+    " WHERE customer_id = ? AND deleted_at IS NULL ORDER BY source_no, source_key"
+)
 _RECORD = (
     "SELECT r.customer_id, r.fingerprint, r.mark FROM record r"
     " JOIN source s ON s.source_no = r.source_no"
@@ -52,6 +57,17 @@ _LINKED = (
 
 def _clock_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The records of a customer, in their order, with the fingerprints that they were linked with.
+
+    `is_provisional` tells whether a probe found them and no refresh has confirmed one.
+    """
+
+    fingerprints: Mapping[RecordId, bytes]
+    is_provisional: bool
 
 
 class Xref:
@@ -141,14 +157,17 @@ class Xref:
         rows = self.connection.execute(_MEMBERS, (blob,)).fetchall()
         if not rows:
             rows = self.connection.execute(_MEMBERS, (self._today(blob),)).fetchall()
-        try:
-            names = self._sources
-            return tuple([(names[number], key) for number, key in rows])
-        except KeyError:
-            names = self._sources = dict(
-                self.connection.execute("SELECT source_no, name FROM source").fetchall()
-            )
-            return tuple([(names[number], key) for number, key in rows])
+        names = self._names(number for number, _ in rows)
+        return tuple([(names[number], key) for number, key in rows])
+
+    def linked(self, customer_id: str) -> Linked:
+        """Returns everything that a view has to know of a customer as the id is today."""
+        rows = self.connection.execute(_LINKED, (id_blob(customer_id),)).fetchall()
+        names = self._names(row[0] for row in rows)
+        return Linked(
+            {(names[number], key): fingerprint for number, key, fingerprint, _ in rows},
+            bool(rows) and all(row[3] for row in rows),
+        )
 
     def owner(self, source: str, source_key: str) -> str | None:
         """Returns the customer of a record, None for one that is not known."""
@@ -325,6 +344,14 @@ class Xref:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _names(self, numbers: Iterable[int]) -> Mapping[int, str]:
+        """Returns the names of sources by number, read anew where one is not known yet."""
+        if not self._sources.keys() >= set(numbers):
+            self._sources = dict(
+                self.connection.execute("SELECT source_no, name FROM source").fetchall()
+            )
+        return self._sources
 
     def _today(self, blob: bytes) -> bytes:
         row = self.connection.execute(

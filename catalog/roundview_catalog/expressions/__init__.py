@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from roundview_catalog.expressions.exact import exact_number
 from roundview_catalog.expressions.functions import AGGREGATES as _AGGREGATES
 from roundview_catalog.expressions.gate import is_list, parse, parse_from, parse_order, parse_view
 from roundview_catalog.expressions.inference import check, infer
@@ -23,6 +24,7 @@ __all__ = [
     "check",
     "condition",
     "conjuncts",
+    "exact_number",
     "infer",
     "is_list",
     "offset_of",

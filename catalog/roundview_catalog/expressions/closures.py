@@ -133,12 +133,14 @@ def coalesce(*values: Any) -> Any:
 
 def greatest(*values: Any) -> Any:
     """Returns the greatest value that is not NULL."""
-    return max((value for value in values if value is not None), default=None)
+    known = [value for value in values if value is not None]
+    return max(known) if known else None
 
 
 def least(*values: Any) -> Any:
     """Returns the least value that is not NULL."""
-    return min((value for value in values if value is not None), default=None)
+    known = [value for value in values if value is not None]
+    return min(known) if known else None
 
 
 def json_get(value: Any, step: str | int) -> Any:
@@ -165,12 +167,14 @@ def aggregate_count(values: list[Any]) -> int:
 
 def aggregate_min(values: list[Any]) -> Any:
     """Returns the least value that is not NULL, NULL if there are none."""
-    return min((value for value in values if value is not None), default=None)
+    known = [value for value in values if value is not None]
+    return min(known) if known else None
 
 
 def aggregate_max(values: list[Any]) -> Any:
     """Returns the greatest value that is not NULL, NULL if there are none."""
-    return max((value for value in values if value is not None), default=None)
+    known = [value for value in values if value is not None]
+    return max(known) if known else None
 
 
 def aggregate_or(values: list[bool | None]) -> bool | None:

@@ -21,6 +21,7 @@ class _Entry:
     has_answered: bool = False
     error: SourceError | None = None
     problems: int = 0
+    origin: Origin | None = None
 
 
 class Ledger:
@@ -45,8 +46,10 @@ class Ledger:
         entry.is_truncated |= answer.is_truncated
         entry.has_answered = True
         entry.problems += answer.dropped
-        known = self._catalog.sources[source]
-        return Origin(source, known.system, known.instance, self._now, as_of)
+        if entry.origin is None or entry.origin.as_of is not as_of:
+            known = self._catalog.sources[source]
+            entry.origin = Origin(source, known.system, known.instance, self._now, as_of)
+        return entry.origin
 
     def streamed(self, source: str, rows: int, seconds: float) -> None:
         """Counts the rows of an answer that came in batches."""
@@ -73,7 +76,10 @@ class Ledger:
         return tuple(_status(name, self._entries[name]) for name in sorted(self._entries))
 
     def _entry(self, source: str) -> _Entry:
-        return self._entries.setdefault(source, _Entry())
+        entry = self._entries.get(source)
+        if entry is None:
+            entry = self._entries[source] = _Entry()
+        return entry
 
 
 def _status(name: str, entry: _Entry) -> SourceStatus:

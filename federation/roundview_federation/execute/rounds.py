@@ -18,7 +18,7 @@ from roundview_federation.execute.asking import Asking, Outcome, Run
 from roundview_federation.execute.cursors import CursorSeal
 from roundview_federation.execute.ledger import Ledger
 from roundview_federation.execute.mirror import fill
-from roundview_federation.execute.steps import below_parents, ordered, paged
+from roundview_federation.execute.steps import Pages, below_parents, ordered
 from roundview_federation.execute.survive import survive
 from roundview_federation.plan import (
     ArrivalContext,
@@ -61,7 +61,7 @@ class Customers:
             if first.setdefault(one.customer_id, index) != index:
                 repeats[index] = first[one.customer_id]
                 continue
-            for source, source_key in members(one.customer_id):
+            for source, source_key in one.fingerprints or members(one.customer_id):
                 branch, key = split_key(source_key)
                 keys[source].append((branch, key, index))
         ids, states = [f.customer_id for f in found], [f.link_state for f in found]
@@ -184,14 +184,15 @@ def finish(
             ids = customers[section.section.lookup].ids
             groups = {owner: rows for owner, rows in groups.items() if ids[owner] is not None}
         if section.section.parent:
-            groups = below_parents(groups)
+            groups = below_parents(section, groups)
+        else:
+            groups = {owner: ordered(section, rows) for owner, rows in groups.items()}
         missing = _missing((name, *(m.section for m in section.mirrors)), gathered)
         output = Output(section.columns, missing=missing, failed=_failed((name,), gathered))
+        pages = Pages(section, params, seal, plan.key.policy_shape)
+        is_truncated = name in gathered.truncated
         for owner, rows in groups.items():
-            cut = paged(section, ordered(section, rows), params, seal, plan.key.policy_shape)
-            cut.missing = missing
-            cut.is_truncated = name in gathered.truncated
-            output.groups[owner] = cut
+            output.groups[owner] = pages.cut(rows, missing, is_truncated=is_truncated)
         outputs[name] = output
     return outputs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -14,18 +15,20 @@ Groups = dict[Any, list[tuple[Any, ...]]]
 
 LARGEST_PAGE = 1000
 
+_KEY_AND_SLOT = itemgetter(1, 2)
 
-def below_parents(groups: Mapping[int, list[tuple[Any, ...]]]) -> Groups:
+
+def below_parents(section: PlannedSection, groups: Mapping[int, list[tuple[Any, ...]]]) -> Groups:
     """Regroups rows of customers by the record that they lie below: (source, parent key).
 
-    Customers who are one have one list, which counts once.
+    Each group is ordered. Customers who are one have one list, which counts once.
     """
-    result: Groups = {}
-    for rows in {id(rows): rows for rows in groups.values()}.values():
-        for row in rows:
-            if row[3] is not None:
-                result.setdefault((row[0].source, row[3]), []).append(row)
-    return result
+    lists = {id(rows): rows for rows in groups.values()}
+    below: Groups = defaultdict(list)
+    for row in ordered(section, [row for rows in lists.values() for row in rows]):
+        if row[3] is not None:
+            below[row[0].source, row[3]].append(row)
+    return below
 
 
 def ordered(section: PlannedSection, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -35,45 +38,74 @@ def ordered(section: PlannedSection, rows: list[tuple[Any, ...]]) -> list[tuple[
     """
     if len(rows) < 2:
         return rows
-    rows = sorted(rows, key=_record)
+    if section.order:
+        index, descending = section.order[0]
+        try:
+            distinct = {row[index] for row in rows}
+        except TypeError:
+            distinct = set()
+        if len(distinct) == len(rows) and None not in distinct:
+            return sorted(rows, key=itemgetter(index), reverse=descending)
+    is_of_one_source = len({id(row[0]) for row in rows}) == 1
+    rows = sorted(rows, key=_KEY_AND_SLOT if is_of_one_source else _record)
     for index, descending in reversed(section.order):
-        present = [row for row in rows if row[index] is not None]
+        column = itemgetter(index)
         absent = [row for row in rows if row[index] is None]
+        if absent:
+            rows = [row for row in rows if row[index] is not None]
         # reverse=True keeps equal elements in order, which the tie-break needs.
-        present.sort(key=itemgetter(index), reverse=descending)
-        rows = present + absent
+        rows.sort(key=column, reverse=descending)
+        rows += absent
     return rows
 
 
-def paged(
-    section: PlannedSection,
-    rows: list[tuple[Any, ...]],
-    params: Mapping[str, Any],
-    seal: CursorSeal,
-    policy_shape: str,
-) -> Rows:
-    """Cuts one ordered list to the page that was asked and seals the cursor behind it."""
-    page = section.section.page
-    if page is None:
-        return Rows(rows)
-    first = params[page.first]
-    if not isinstance(first, int) or not 0 <= first <= LARGEST_PAGE:
-        raise RequestError(
-            f"a page has 0 to {LARGEST_PAGE} rows", code="RV105", hint="change `first`"
-        )
-    after = params.get(page.after) if page.after else None
-    bound = b""
-    if after is not None or (rows and page.wants_cursor):
-        bound = _binding(section, params, policy_shape)
-    if after is not None:
-        rows = _behind(section, rows, seal.open(after, bound))
-    shown = rows[:first]
-    cursor = None
-    if shown and page.wants_cursor:
-        last = shown[-1]
-        position = [last[index] for index, _ in section.order]
-        cursor = seal.seal([*position, *_record(last)], bound)
-    return Rows(shown, has_next=len(rows) > first, end_cursor=cursor)
+class Pages:
+    """Cuts the ordered lists of one section to the page that was asked."""
+
+    def __init__(
+        self,
+        section: PlannedSection,
+        params: Mapping[str, Any],
+        seal: CursorSeal,
+        policy_shape: str,
+    ) -> None:
+        """Raises RV105 for a page of an impossible size."""
+        self._section = section
+        self._seal = seal
+        self._first: int | None = None
+        self._after: str | None = None
+        self._wants_cursor = False
+        self._bound = b""
+        page = section.section.page
+        if page is None:
+            return
+        first = params[page.first]
+        if not isinstance(first, int) or not 0 <= first <= LARGEST_PAGE:
+            raise RequestError(
+                f"a page has 0 to {LARGEST_PAGE} rows", code="RV105", hint="change `first`"
+            )
+        self._first = first
+        self._after = params.get(page.after) if page.after else None
+        self._wants_cursor = page.wants_cursor
+        if self._after is not None or page.wants_cursor:
+            self._bound = _binding(section, params, policy_shape)
+
+    def cut(
+        self, rows: list[tuple[Any, ...]], missing: tuple[str, ...], *, is_truncated: bool
+    ) -> Rows:
+        """Returns the page of one list, with the cursor behind it."""
+        if self._first is None:
+            return Rows(rows, False, None, is_truncated, missing)
+        if self._after is not None:
+            position = self._seal.open(self._after, self._bound)
+            rows = _behind(self._section, rows, position)
+        shown = rows[: self._first]
+        cursor = self._sealed(shown[-1]) if shown and self._wants_cursor else None
+        return Rows(shown, len(rows) > self._first, cursor, is_truncated, missing)
+
+    def _sealed(self, last: tuple[Any, ...]) -> str:
+        position = [last[index] for index, _ in self._section.order]
+        return self._seal.seal([*position, *_record(last)], self._bound)
 
 
 def _record(row: tuple[Any, ...]) -> tuple[str, str, str]:

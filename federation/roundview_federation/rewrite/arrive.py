@@ -6,6 +6,7 @@ filters and masks without a call per field where none is needed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -13,21 +14,16 @@ from typing import Any, Final
 from sqlglot import exp
 
 from roundview_federation.plan import Arrival, Handover, KeySet
-from roundview_federation.rewrite.field_code import LATE, FieldCode
+from roundview_federation.rewrite.field_code import FieldCode
 from roundview_federation.rewrite.push import Pushed
+from roundview_federation.rewrite.row_code import LATE
 from roundview_federation.rewrite.row_lists import each_element
 from roundview_federation.rewrite.source_keys import native_value
 from roundview_federation.rewrite.unfold import Unfolded
 
-_ARRIVAL: Final = (
-    "def convert(rows, out, context):",
-    "    origin = context.origin",
-    "    owners = context.owners",
-    "    params = context.params",
-    "    customer_ids = context.customer_ids",
-    "    link_states = context.link_states",
-    "    note = context.note",
-)
+_ARRIVAL: Final = ("def convert(rows, out, context):",)
+_NAME: Final = re.compile(r"[A-Za-z_]\w*")
+_CONTEXT: Final = ("origin", "owners", "params", "customer_ids", "link_states", "note")
 _HANDOVER: Final = ("def convert(rows, out, owners, params):",)
 
 
@@ -43,7 +39,8 @@ def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arr
     _guard(code, pushed)
     _owner(code, pushed, problem="person")
     _key(code)
-    code.line("is_unread = False")
+    if unfolded.entity.bearing:
+        code.line("is_unread = False")
     for name in _used(code):
         code.field(name)
     _bearing(code)
@@ -104,7 +101,9 @@ def _compiled(
     loop = "    for r in rows:"
     if code.unfolded.branch.lists:
         loop = "    for r, element, position in each_element(rows, lists, note):"
-    text = "\n".join([*head, *bound, loop, *code.body])
+    body = "\n".join((*bound, loop, *code.body))
+    used = [f"    {name} = context.{name}" for name in _CONTEXT if name in body]
+    text = "\n".join((*head, *(used if head is _ARRIVAL else ()), body))
     return _Converting(text, f"<{name}>", namespace).convert
 
 
@@ -123,8 +122,12 @@ class _Converting:
             return
         if self._code is None:
             compiled = compile(self._text, self._name, "exec")
-            exec(compiled, self._namespace)  # noqa: S102 - our own text
-            self._code = self._namespace["convert"]
+            # What is not named would be carried along by every plan.
+            named = frozenset(_NAME.findall(self._text)) & self._namespace.keys()
+            namespace = {name: self._namespace[name] for name in named}
+            exec(compiled, namespace)  # noqa: S102 - our own text
+            self._code = namespace["convert"]
+            self._namespace = namespace
         self._code(rows, *others)
 
 
@@ -168,13 +171,17 @@ def _owner(code: FieldCode, pushed: Pushed, problem: str = "") -> None:
 def _key(code: FieldCode) -> None:
     """Names the row; one whose key is NULL or not of its type has no name, so does not arrive."""
     branch = code.unfolded.branch
-    parts = []
+    parts, known = [], []
     for at, (column, type_) in enumerate(zip(branch.key, branch.key_types, strict=True)):
-        code.attempt(f"k{at}", code.column(column))
+        value = code.column(column)
+        code.attempt(f"k{at}", value)
+        known.append((value, f"k{at}"))
         parts.append((f"k{at}", type_))
     code.line(f"if {' or '.join(f'{part} is None' for part, _ in parts)}:")
     code.line("    note('source_key')")
     code.line("    continue")
+    for value, name in known:
+        code.settle(value, name)
     code.line(f"key = {code.source_key(branch.name, parts, is_sealed=branch.is_sealed)}")
 
 

@@ -231,6 +231,34 @@ def pushed_value(
     return draft.column(rendered, mapping.type), mapping.type
 
 
+def pushed_decimal(
+    mapping: FieldMapping, scale: int, unfolded: Unfolded, draft: FragmentDraft
+) -> int | None:
+    """Returns where a decimal arrives that the source computes and rounds, if it does so exactly.
+
+    Sums over children are sub-selects; those of a scan are left to arrival, since a scan reads
+    the rows below everything at once.
+    """
+    number = expressions.exact_number(mapping.expr, draft.dialect, unfolded.column_type, scale)
+    if number is None:
+        return None
+    for node in list(number.find_all(exp.Sum)):
+        children = {id(c): c for column in node.find_all(exp.Column)
+                    if (c := unfolded.child_of(column)) is not None}  # fmt: skip
+        if len(children) != 1 or draft.is_scan:
+            return None
+        (child,) = children.values()
+        if child.first:
+            return None
+        rows = child.scan.copy()
+        rows.set("expressions", [node.copy()])
+        node.replace(exp.Subquery(this=rows))
+    outside = (c for c in number.find_all(exp.Column) if c.find_ancestor(exp.Subquery) is None)
+    if any(unfolded.is_late(column) for column in outside):
+        return None
+    return draft.column(number, Type(Kind.DECIMAL, scale=scale))
+
+
 def _goes(conjunct: exp.Expr, unfolded: Unfolded, capabilities: Capabilities) -> bool:
     if not capabilities.dialect:
         return False

@@ -48,8 +48,8 @@ def _accesses(node: Mapping[str, Any]) -> Iterator[Access]:
     kind, alias = node["Node Type"], node.get("Alias", "")
     if kind == _BITMAP:
         yield Access(alias, ", ".join(dict.fromkeys(_index_names(node))))
-        return
-    if kind in _INDEXED:
+        below = [one for one in below if _is_apart(one)]
+    elif kind in _INDEXED:
         # Without a condition every entry of the index is read.
         is_whole = "Index Cond" not in node
         yield Access(alias, "" if is_whole else node["Index Name"], is_scan=is_whole)
@@ -63,4 +63,10 @@ def _index_names(node: Mapping[str, Any]) -> Iterator[str]:
     if "Index Name" in node:
         yield node["Index Name"]
     for one in node.get("Plans", ()):
-        yield from _index_names(one)
+        if not _is_apart(one):
+            yield from _index_names(one)
+
+
+def _is_apart(node: Mapping[str, Any]) -> bool:
+    """Tells whether a node is of a sub-select, which reads tables of its own."""
+    return node.get("Parent Relationship") in ("SubPlan", "InitPlan")

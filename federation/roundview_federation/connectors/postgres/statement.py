@@ -115,8 +115,11 @@ def _translated(tree: exp.Select, scope: Scope) -> exp.Select:
 
 def _argument(column: exp.Column, scope: Scope) -> exp.Expr:
     """Returns a column as functions and operators take it: plain text that compares exactly."""
+    declared = scope.column(column)
+    if declared is not None and declared.type.kind is Kind.DECIMAL:
+        return exp.Cast(this=column.copy(), to=exp.DataType.build("decimal"))
     plain = _plain_text(column, scope)
-    return columns.by_code_point(plain) if columns.is_blind(scope.column(column)) else plain
+    return columns.by_code_point(plain) if columns.is_blind(declared) else plain
 
 
 def _compare(node: exp.Expr, scope: Scope) -> None:
