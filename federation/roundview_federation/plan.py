@@ -1,8 +1,5 @@
 """Decides the shapes between the stages: sections in, fragments and steps, results out.
 
-    Section -> (authorize, keyset, unfold, push) -> Fragment ... -> Plan
-    Plan + parameters -> execute -> Result of Outputs
-
 A door writes Sections and reads Results; a connector reads Fragments. Trees are sqlglot
 trees in the canonical dialect; values are placeholders (`exp.Placeholder(this=name)`).
 """
@@ -18,6 +15,7 @@ from sqlglot import exp
 
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.types import Type
+from roundview_federation.top_rows import Top
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,10 @@ class Page:
 class Section:
     """One list of one question: `SELECT columns FROM entity [WHERE …] [ORDER BY …]`.
 
-    Rows belong to the customers of `lookup`, or lie below the records of the section
-    `parent`. `entity` is a canonical entity or the derived relation `customer`, which has one
-    row per customer. `provenance` names the customer fields whose origin is asked.
-    The tree selects plain columns of the entity, each once; the WHERE is a boolean
-    combination of comparisons of columns with placeholders.
+    Rows belong to the customers of `lookup`, or lie below the records of the section `parent`.
+    `entity` is a canonical entity or the derived relation `customer`, which has one row per
+    customer. `provenance` names the customer fields whose origin is asked. The tree selects plain
+    columns of the entity, each once; the WHERE combines comparisons of columns with placeholders.
     """
 
     name: str
@@ -76,9 +73,8 @@ class Section:
 class Question:
     """Everything of one operation that does not change between requests.
 
-    `shape` names it in plan keys: equal shapes mean equal lookups and sections.
-    `catalog_version` is the version that a door compiled it for ("" for the current one), so
-    that a reload in between does not change its meaning.
+    `shape` names it in plan keys: equal shapes mean equal lookups and sections. `catalog_version`
+    is that which a door compiled it for ("": the current), so that no reload changes its meaning.
     """
 
     shape: str
@@ -103,11 +99,12 @@ class ChildRows:
 class Fragment:
     """What one source is sent: one SELECT over its tables.
 
-    `tree` names the catalog's tables of the source (the connector knows the physical ones),
-    has its projections in order, WHERE conjuncts that may hold `in_keys(column, keyset)` and
-    placeholders, perhaps ORDER BY and `LIMIT :limit` (a parameter that is None means no
-    limit). After the tree's columns come the `children`, each one list-valued column.
-    `types` are the source types of the tree's columns. `row_cap` bounds the answer.
+    `tree` names the catalog's tables of the source (the connector knows the physical ones), has
+    its projections in order, WHERE conjuncts that may hold `in_keys(column, keyset)` and
+    placeholders, perhaps ORDER BY and `LIMIT :limit` (a parameter that is None means no limit).
+    After the tree's columns come the `children`, each one list-valued column. `types` are those
+    of the tree's columns. `row_cap` bounds the answer. With a `top`, a connector may leave out
+    rows of a key that are not among its first.
     """
 
     id: str
@@ -119,14 +116,15 @@ class Fragment:
     children: tuple[ChildRows, ...] = ()
     row_cap: int = 10_000
     is_scan: bool = False
+    top: Top | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a connector returns for a fragment.
 
-    `as_of`: None if live, the file's time for files, the original fetch if cached.
-    `dropped` counts rows that the source sent though they were not asked for.
+    `as_of`: None if live, the file's time for files, the original fetch if cached. `dropped`
+    counts rows that the source sent though they were not asked for.
     """
 
     rows: list[tuple[Any, ...]]
@@ -189,9 +187,9 @@ class Output:
     """The answer to one section.
 
     `groups`: index of the customer in `Result.found[lookup]`, or for sections below a parent
-    (source, parent's source_key) -> Rows; a key without rows is absent unless sources are
-    missing. `failed` is set when every source of the section failed; `missing` names those
-    that did. `provenance`: customer index -> field -> Survived.
+    (source, parent's source_key) -> Rows; a key without rows is absent unless sources are missing.
+    `failed` is set when every source of the section failed; `missing` names those that did.
+    `provenance`: customer index -> field -> Survived.
     """
 
     columns: tuple[str, ...]
@@ -271,8 +269,8 @@ class PlanKey:
 class KeySet:
     """Keys that a fragment waits for.
 
-    With `lookup` alone: the person keys of the found customers in `source`, of individual `branch`,
-    as values of `types` without the mapping's `prefixes`, tuples where there are several columns;
+    With `lookup` alone: person keys of the found customers in `source`, of individual `branch`, as
+    values of `types` without the mapping's `prefixes`, tuples where there are several columns;
     `opened` opens sealed ones. With `fragment`: the values of its column at `column`, which it
     hands over when it has run; `lookup` then says whose customers they lead to ("": everyone).
     """
@@ -292,8 +290,7 @@ class KeySet:
 class ArrivalContext:
     """What generated arrival code reads while it turns one answer into rows.
 
-    `owners`: native person key -> index of the customer; `note(name)` counts a problem of a
-    field.
+    `owners`: native person key -> index of the customer; `note(name)` counts a field's problem.
     """
 
     origin: Origin
@@ -308,8 +305,8 @@ class ArrivalContext:
 class Arrival:
     """Turns a fragment's rows into rows of one section.
 
-    `convert(rows, out, context)` appends each row to `out[owner]`, where owner is the
-    customer's index, or the person's source key where nothing binds customers (None: nobody).
+    `convert(rows, out, context)` appends each row to `out[owner]`: the customer's index, or the
+    person's source key where nothing binds customers (None: nobody).
     """
 
     section: str
@@ -336,8 +333,10 @@ class Handover:
 class PlannedFragment:
     """A fragment, compiled by its connector, with what happens to its rows.
 
-    `round` is 1 where nothing of another fragment is needed, else one more than the round of
-    the fragment it waits for. `keys_per_call` is 0 where one call takes any number of keys.
+    `round` is 1 where nothing of another fragment is needed, else one more than that of the
+    fragment it waits for. `keys_per_call` is 0 where one call takes any number of keys. A
+    `top_call` asks for the first rows of each key alone, enough for the first pages of `pages`;
+    `call` then takes the parameter MOST.
     """
 
     fragment: Fragment
@@ -346,6 +345,8 @@ class PlannedFragment:
     handovers: tuple[Handover, ...] = ()
     round: int = 1
     keys_per_call: int = 0
+    top_call: Any = None
+    pages: tuple[Page, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,8 +385,7 @@ class PlannedSection:
 class Plan:
     """How one question is answered; cached and shared between requests.
 
-    Fragments stand after those they wait for. `notes` says what a person should know of it:
-    which fragments need a round of their own, and why.
+    Fragments stand after those they wait for. `notes`: which need a round of their own, and why.
     """
 
     key: PlanKey

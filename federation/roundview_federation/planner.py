@@ -33,7 +33,9 @@ from roundview_federation.rewrite.derive import CustomerPlan, derive
 from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
 from roundview_federation.rewrite.sealing import KeySealing, Opening, key_space
+from roundview_federation.rewrite.top_rows import top_rows
 from roundview_federation.rewrite.unfold import Unfolded, unfold, unfold_above
+from roundview_federation.top_rows import MOST, with_most
 
 _PLANS = 512
 
@@ -150,7 +152,14 @@ def _fragments(drafts: _Drafts, planner: Planner) -> tuple[PlannedFragment, ...]
     fragments = []
     for draft in drafts.fragments.values():
         fragment = draft.fragment()
-        call = planner.connectors[draft.source].compile(fragment)
+        connector = planner.connectors[draft.source]
+        top = draft.top() if connector.capabilities.top_rows else None
+        top_call = None
+        if top is not None:
+            top_call = connector.compile(replace(fragment, top=top))
+            few = with_most(fragment.tree)
+            fragment = replace(fragment, tree=few, params=(*fragment.params, MOST))
+        call = connector.compile(fragment)
         waits_for = [drafts.keysets[name].fragment for name in fragment.keysets]
         rounds[draft.id] = 1 + max((rounds[name] for name in waits_for if name), default=0)
         fragments.append(
@@ -161,6 +170,8 @@ def _fragments(drafts: _Drafts, planner: Planner) -> tuple[PlannedFragment, ...]
                 handovers=tuple(compiled() for compiled in drafts.handovers[draft.id]),
                 round=rounds[draft.id],
                 keys_per_call=getattr(call, "keys_per_call", 0),
+                top_call=top_call,
+                pages=tuple(page for _, page in draft.tops) if top else (),
             )
         )
     return tuple(fragments)
@@ -259,6 +270,9 @@ def _section(
         for unfolded in slots:
             for bound, keys in _ways(unfolded, section.lookup, capabilities, drafts):
                 pushed = push(unfolded, bound, capabilities, drafts.fragments, keyset=keys)
+                top = top_rows(unfolded, pushed, section, terms)
+                if top is not None and section.page is not None:
+                    pushed.draft.tops.append((top, section.page))
                 compiled = arrive(unfolded, pushed, section.name)
                 drafts.arrivals[pushed.draft.id].append(compiled)
         sources.append(branch.source)

@@ -20,7 +20,8 @@ class Capabilities:
     (EQ, NEQ, LT, LTE, GT, GTE, In, Like, Is) it applies exactly; a REST table applies those
     its catalog declares and everything is filtered again on arrival. `first_rows`: rows below a row
     may come with an ORDER BY and LIMIT 1; else all come and the first is chosen on arrival.
-    `pages`: a scan may be read page by page, as Paged says.
+    `pages`: a scan may be read page by page, as Paged says. `top_rows`: of each key the first
+    rows may be asked for alone.
     """
 
     dialect: str
@@ -31,6 +32,7 @@ class Capabilities:
     order: bool = False
     limit: bool = False
     pages: bool = False
+    top_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class FilesConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:

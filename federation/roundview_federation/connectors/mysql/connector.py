@@ -19,12 +19,12 @@ from roundview_federation.connectors.login import login_of
 from roundview_federation.connectors.mysql import failures, grants
 from roundview_federation.connectors.mysql.accesses import read_accesses
 from roundview_federation.connectors.mysql.layout import Layout, read_layout
+from roundview_federation.connectors.mysql.matching import Mismatch
 from roundview_federation.connectors.mysql.schema import read_tables
 from roundview_federation.connectors.mysql.sessions import Session, Sessions
 from roundview_federation.connectors.mysql.statement import (
     DEADLINE,
     LIMIT,
-    Mismatch,
     MysqlCall,
     Statement,
     compile_call,
@@ -63,6 +63,7 @@ class MysqlConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:

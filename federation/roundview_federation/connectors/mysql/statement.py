@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlglot import exp
 
-from roundview_catalog.model import SourceColumn, SourceTable
-from roundview_catalog.types import Kind
+from roundview_catalog.model import SourceTable
 from roundview_federation.connectors.children import Link, links_of
+from roundview_federation.connectors.mysql import top_rows
 from roundview_federation.connectors.mysql.layout import Layout, NativeColumn
+from roundview_federation.connectors.mysql.matching import check
 from roundview_federation.connectors.mysql.terms import (
     KEYS,
     binary,
@@ -34,6 +35,7 @@ from roundview_federation.connectors.statement import (
     with_views,
 )
 from roundview_federation.plan import ChildRows, Fragment
+from roundview_federation.top_rows import TOP, with_bar
 
 LIMIT: Final = "most"
 DEADLINE: Final = "seconds"
@@ -91,14 +93,16 @@ class MysqlCall:
     statement: Statement | None = None
 
 
-class Mismatch(Exception):
-    """The server's tables are not those of the schema file; the text says which."""
-
-
 def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> MysqlCall:
     """Returns the call of a fragment; raises RequestError for unknown columns."""
     fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
+    if fragment.top is not None and top_rows.is_possible(fragment.top, scope):
+        raised = with_bar(fragment.tree, fragment.top, nulls_are_large=False)
+        fragment = replace(fragment, tree=raised)
+        scope = scope_of(fragment, tables)
+    else:
+        fragment = replace(fragment, top=None)
     writer = _Writer(fragment, scope, None)
     bind_names(writer.tree, fragment.keysets)
     return MysqlCall(fragment, scope, writer.tree.sql(dialect="mysql", identify=True))
@@ -108,7 +112,7 @@ def finish(call: MysqlCall, layout: Layout) -> Statement:
     """Returns the statement for a layout; raises Mismatch where the two do not fit."""
     if call.layout is layout and call.statement is not None:
         return call.statement
-    _check(call, layout)
+    check(call.fragment, call.scope, layout)
     limit = call.fragment.tree.args.get("limit")
     texts = []
     for is_single in (True, False):
@@ -148,8 +152,13 @@ class _Writer:
         self._layout = layout
         self._is_single = is_single
         self.keys: dict[str, KeyColumn] = {}
-        self.natures: dict[str, Nature] = {}
+        self.natures: dict[str, Nature] = {TOP: Nature.NUMBER}
+        self._top = fragment.top
+        self._key_tables: list[tuple[exp.Placeholder, list[tuple[str, str]], Nature]] = []
         self.tree = self._translated(fragment.tree)
+        if self._top is not None:
+            keys, columns, nature = self._key_tables[0]
+            top_rows.raise_bar(self.tree, self._top, None if is_single else keys, columns, nature)
         for node in list(self.tree.expressions):
             value = node.this if isinstance(node, exp.Alias) else node
             if isinstance(value, exp.Column):
@@ -266,13 +275,16 @@ class _Writer:
             is_unsigned=native is not None and native.is_unsigned,
             is_wide=native is None or native.charset in ("", "utf8mb4"),
         )
-        if self._is_single:
-            return self._is_key(column, keys, nature)
-        key = own(KEYS, "k")
         given = native.key_type if native else _DECLARED_KEYS.get(nature, _TEXT)
         columns = [("k", given)]
         if nature is Nature.TEXT:
             columns.append(("e", _TEXT))
+        self._key_tables.append((keys, columns, nature))
+        if self._is_single:
+            return self._is_key(column, keys, nature)
+        if self._top is not None and nature in (Nature.NUMBER, Nature.TEXT):
+            return self._is_row_of(column, top_rows.key_table(column), nature)
+        key = own(KEYS, "k")
         values = exp.select(key).from_(json_table(keys, columns))
         if nature is Nature.TEXT:
             whole = own(KEYS, "e")
@@ -292,6 +304,13 @@ class _Writer:
         if nature is not Nature.TEXT:
             return same
         whole = exp.EQ(this=self._bytes(column.copy()), expression=key.copy())
+        return exp.paren(exp.and_(same, whole, wrap=False))
+
+    def _is_row_of(self, column: exp.Expr, table: str, nature: Nature) -> exp.Expr:
+        same = exp.EQ(this=column, expression=own(table, "k"))
+        if nature is not Nature.TEXT:
+            return same
+        whole = exp.EQ(this=self._bytes(column.copy()), expression=binary(own(table, "e")))
         return exp.paren(exp.and_(same, whole, wrap=False))
 
     def _bytes(self, column: exp.Expr) -> exp.Expr:
@@ -345,38 +364,6 @@ def _text(tree: exp.Select, layout: Layout) -> str:
     if layout.flavor == "mariadb":
         return f"SET STATEMENT max_statement_time = %({DEADLINE})s FOR {text}"
     return text
-
-
-def _check(call: MysqlCall, layout: Layout) -> None:
-    for alias, table in call.scope.tables.items():
-        if table.view is not None:
-            continue
-        if not layout.has_table(table.physical):
-            raise Mismatch(f"has no table {table.name}")
-        for name in _used(call, alias):
-            declared = table.columns.get(name)
-            native = layout.column(table.physical, name)
-            if native is None:
-                raise Mismatch(f"has no column {table.name}.{name}")
-            if declared is not None and not _fits(declared, native):
-                raise Mismatch(f"has another type than declared in {table.name}.{name}")
-
-
-def _used(call: MysqlCall, alias: str) -> Iterator[str]:
-    trees = (call.fragment.tree, *(child.tree for child in call.fragment.children))
-    declared = call.scope.tables[alias].columns
-    for tree in trees:
-        for column in tree.find_all(exp.Column):
-            if column.table == alias or (not column.table and column.name in declared):
-                yield column.name
-
-
-def _fits(declared: SourceColumn, native: NativeColumn) -> bool:
-    """Tells whether a column can still be meant: text is no number, and no number is text."""
-    meant = nature_of(declared.type.kind)
-    if meant is Nature.NUMBER and declared.type.kind is not Kind.BOOLEAN:
-        return native.nature is Nature.NUMBER
-    return meant is not Nature.TEXT or native.nature is not Nature.NUMBER
 
 
 def _values(node: exp.Expr) -> list[exp.Expr]:

@@ -45,6 +45,7 @@ class PostgresConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind
 from roundview_federation.connectors.children import links_of
-from roundview_federation.connectors.postgres import columns
+from roundview_federation.connectors.postgres import columns, top_rows
 from roundview_federation.connectors.statement import (
     Scope,
     bind_names,
@@ -22,6 +22,7 @@ from roundview_federation.connectors.statement import (
 )
 from roundview_federation.key_sets import keyset_of
 from roundview_federation.plan import ChildRows, Fragment
+from roundview_federation.top_rows import with_bar
 
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 _COMPARISONS = (
@@ -62,7 +63,13 @@ def compile_call(
     fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
     form = ""
-    tree = _translated(fragment.tree, scope)
+    if fragment.top is not None and top_rows.is_possible(fragment.top, scope):
+        raised = with_bar(fragment.tree, fragment.top, nulls_are_large=True)
+        scope = scope_of(replace(fragment, tree=raised), tables)
+        tree = _translated(raised, scope)
+        top_rows.raise_bar(tree, fragment.top, scope)
+    else:
+        tree = _translated(fragment.tree, scope)
     for at, child in enumerate(fragment.children):
         form = _add_child(tree, child, scope, f"below{at}", is_grouped=fragment.is_scan)
     _limit(tree, fragment.row_cap)

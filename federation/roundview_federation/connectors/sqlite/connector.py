@@ -58,6 +58,7 @@ class SqliteConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
