@@ -145,9 +145,9 @@ def _most_shown(pages: Sequence[Page], params: Mapping[str, Any]) -> int | None:
 
 
 def _bound(keyset: KeySet, keys: Mapping[Any, Any]) -> dict[str, Any]:
-    """Returns the keys, and each part of keys of several columns on its own."""
+    """Returns the keys, and of keys of several columns each part on its own, in their order."""
     bound: dict[str, Any] = {keyset.name: list(keys)}
     if len(keyset.types) > 1:
         for at, part in enumerate(zip(*keys, strict=True)):
-            bound[part_of_keyset(keyset.name, at)] = list(dict.fromkeys(part))
+            bound[part_of_keyset(keyset.name, at)] = list(part)
     return bound

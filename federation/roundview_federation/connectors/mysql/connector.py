@@ -25,12 +25,13 @@ from roundview_federation.connectors.mysql.sessions import Session, Sessions
 from roundview_federation.connectors.mysql.statement import (
     DEADLINE,
     LIMIT,
+    Form,
     MysqlCall,
     Statement,
     compile_call,
     finish,
 )
-from roundview_federation.connectors.mysql.values import json_keys, one_key, parameter
+from roundview_federation.connectors.mysql.values import json_keys, json_rows, one_key, parameter
 from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
@@ -259,27 +260,33 @@ def _bound(
     statement: Statement, call: MysqlCall, params: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """Returns the statement's text and its values."""
-    bound: dict[str, Any] = dict(statement.constants)
-    for name, asked in statement.names.params.items():
-        bound[name] = parameter(params[asked], statement.natures[name])
+    single = _single_keys(statement.one, params)
+    form = statement.many if single is None else statement.one
+    bound: dict[str, Any] = dict(form.constants)
+    for name, asked in form.names.params.items():
+        bound[name] = parameter(params[asked], form.natures[name])
     most = call.fragment.row_cap + 1
     asked_most = params[statement.limit] if statement.limit else None
     bound[LIMIT] = most if asked_most is None else max(0, min(int(asked_most), most))
-    single = _single_keys(statement, params)
     if single is not None:
         bound.update(single)
-        return statement.one, bound
-    for name, asked in statement.names.keysets.items():
-        column = statement.keys[name]
-        bound[name] = json_keys(params[asked], column.nature, is_unsigned=column.is_unsigned)
-    return statement.many, bound
+        return form.text, bound
+    for name, asked in form.names.keysets.items():
+        columns = form.keys[name]
+        if len(columns) == 1:
+            (one,) = columns
+            bound[name] = json_keys(params[asked], one.nature, is_unsigned=one.is_unsigned)
+        else:
+            natures = [(one.nature, one.is_unsigned) for one in columns]
+            bound[name] = json_rows(params[asked], natures)
+    return form.text, bound
 
 
-def _single_keys(statement: Statement, params: Mapping[str, Any]) -> dict[str, Any] | None:
+def _single_keys(form: Form, params: Mapping[str, Any]) -> dict[str, Any] | None:
     """Returns the only key of every set, None where there are more or they need conversion."""
     single = {}
-    for name, asked in statement.names.keysets.items():
-        column, keys = statement.keys[name], params[asked]
+    for name, asked in form.names.keysets.items():
+        (column,), keys = form.keys[name], params[asked]
         if len(keys) != 1:
             return None
         key = one_key(keys[0], column.nature, is_unsigned=column.is_unsigned)

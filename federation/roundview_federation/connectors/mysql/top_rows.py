@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlglot import exp
 
-from roundview_federation.connectors.mysql.terms import KEYS, json_table, own
+from roundview_federation.connectors.mysql.terms import KEYS, Definition, json_table, own
 from roundview_federation.connectors.mysql.values import Nature
 from roundview_federation.connectors.statement import Scope
 from roundview_federation.top_rows import (
@@ -36,7 +37,7 @@ def raise_bar(
     tree: exp.Select,
     top: Top,
     keys: exp.Placeholder | None,
-    columns: list[tuple[str, str]],
+    columns: Sequence[Definition],
     nature: Nature,
 ) -> None:
     """Finishes the comparison with a bar; in place.
@@ -64,7 +65,7 @@ def raise_bar(
         compared.replace(exp.paren(exp.or_(compared.copy(), absent)))
     if keys is None:
         return
-    shown = [own(KEYS, name) for name, _ in columns]
+    shown = [own(KEYS, name) for name, _, _ in columns]
     derived = exp.select(*shown, exp.alias_(bar, BAR, quoted=True))
     # Without a LIMIT MariaDB would compute the bar anew for each row that is compared with it.
     derived = derived.from_(json_table(keys, columns)).limit(_ALL, copy=False)

@@ -10,7 +10,7 @@ from sqlglot import exp
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind
 from roundview_federation.connectors.children import links_of
-from roundview_federation.connectors.postgres import columns, top_rows
+from roundview_federation.connectors.postgres import columns, keys, top_rows
 from roundview_federation.connectors.statement import (
     Scope,
     bind_names,
@@ -40,7 +40,8 @@ _TEXTS = (
 class PostgresCall:
     """One statement, the same text for any number of keys; `children` JSON columns end a row.
 
-    `parameters` are the request's names of $1, $2 …; `keysets` those of them that are lists.
+    `parameters` are the request's names of $1, $2 …; `keysets` those of them that are lists, `rows`
+    those of lists whose values belong together.
     `declared` is the kind that the catalog says the column of a key set has; a parameter of
     `equalities` is only compared for equality, so that one that does not fit finds nothing.
     """
@@ -48,6 +49,7 @@ class PostgresCall:
     text: str
     parameters: tuple[str, ...]
     keysets: frozenset[str]
+    rows: tuple[tuple[str, ...], ...]
     declared: Mapping[str, Kind]
     equalities: frozenset[str]
     children: int
@@ -60,8 +62,8 @@ def compile_call(
     fragment: Fragment, tables: Mapping[str, SourceTable], schema: str
 ) -> PostgresCall:
     """Returns the statement of a fragment; `schema` is the database schema of its tables."""
-    fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
+    fragment = with_key_parts(fragment, lambda row: keys.is_row(row, scope))
     form = ""
     if fragment.top is not None and top_rows.is_possible(fragment.top, scope):
         raised = with_bar(fragment.tree, fragment.top, nulls_are_large=True)
@@ -72,6 +74,7 @@ def compile_call(
         tree = _translated(fragment.tree, scope)
     for at, child in enumerate(fragment.children):
         form = _add_child(tree, child, scope, f"below{at}", is_grouped=fragment.is_scan)
+    rows = tuple(keys.bind_rows(tree, scope))
     _limit(tree, fragment.row_cap)
     for table in tree.find_all(exp.Table):
         if isinstance(table.this, exp.Identifier):
@@ -86,7 +89,8 @@ def compile_call(
         text=tree.sql(dialect="postgres", identify=True),
         parameters=tuple(asked[name] for name in order),
         keysets=frozenset(names.keysets.values()),
-        declared=_declared_kinds(fragment, scope),
+        rows=rows,
+        declared=keys.declared_kinds(fragment, scope),
         equalities=_equalities(fragment),
         children=len(fragment.children),
         row_cap=fragment.row_cap,
@@ -248,19 +252,6 @@ def _rows_of(inner: exp.Select, scope: Scope) -> exp.Expr:
     name = "json_build_array" if is_one else "json_agg"
     rows = exp.Anonymous(this=name, expressions=[row])
     return exp.alias_(rows, "rows", quoted=True)
-
-
-def _declared_kinds(fragment: Fragment, scope: Scope) -> Mapping[str, Kind]:
-    found: dict[str, Kind] = {}
-    for tree in (fragment.tree, *(child.tree for child in fragment.children)):
-        for node in tree.find_all(exp.EQ):
-            keys = keyset_of(node)
-            if keys is None or not isinstance(keys[0], exp.Column):
-                continue
-            declared = scope.column(keys[0])
-            if declared is not None:
-                found[keys[1]] = declared.type.kind
-    return found
 
 
 def _equalities(fragment: Fragment) -> frozenset[str]:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sqlglot import exp
 
-from roundview_federation.connectors.postgres import columns
+from roundview_federation.connectors.postgres.keys import is_exact, typed_array
 from roundview_federation.connectors.statement import Scope
 from roundview_federation.key_sets import keyset_of
 from roundview_federation.top_rows import BAR, KEYS, Top, bar_of, joined_first, loosened
 
-_EXACT: Final = frozenset({"smallint", "integer", "bigint", "uuid"})
-
 
 def is_possible(top: Top, scope: Scope) -> bool:
     """Tells whether the keys can be a table of the column's own type that compares exactly."""
-    declared = scope.column(top.key)
-    if declared is None or any(table.view is not None for table in scope.tables.values()):
-        return False
-    if declared.type.is_text and declared.native != "uuid":
-        return columns.is_known_text(declared) and not columns.is_blind(declared)
-    return columns.base_of(declared) in _EXACT
+    has_view = any(table.view is not None for table in scope.tables.values())
+    return not has_view and is_exact(scope.column(top.key))
 
 
 def raise_bar(tree: exp.Select, top: Top, scope: Scope) -> None:
@@ -51,9 +43,8 @@ def raise_bar(tree: exp.Select, top: Top, scope: Scope) -> None:
         absent = exp.Is(this=reached, expression=exp.Null())
         compared.set("expression", reached.copy())
         compared.replace(exp.paren(exp.or_(absent, compared.copy())))
-    kind = exp.DataType.build(f"{columns.base_of(declared)}[]", "postgres")
     keys = exp.Unnest(
-        expressions=[exp.Cast(this=exp.Placeholder(this=keyset), to=kind)],
+        expressions=[typed_array(keyset, declared)],
         alias=exp.TableAlias(this=exp.to_identifier(KEYS), columns=[exp.to_identifier("k")]),
     )
     lateral = exp.Lateral(this=bar, alias=exp.TableAlias(this=exp.to_identifier(BAR)))

@@ -257,6 +257,8 @@ def _bound(call: SqliteCall, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_possible(key: Any) -> bool:
+    if isinstance(key, tuple):
+        return all(map(_is_possible, key))
     if isinstance(key, int):
         return key in _INT64
     if isinstance(key, str):
