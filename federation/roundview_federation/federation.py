@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,13 @@ class Federation:
     async def states(self) -> tuple[SourceState, ...]:
         """Returns whether each source may be asked, proved now."""
         return await self._current.states()
+
+    async def warm(self, sources: Collection[str] | None = None) -> None:
+        """Lets sources connect and prepare ahead of the first question; never raises.
+
+        Waits for the slowest of `sources` (None: all), 5 s at most.
+        """
+        await self._current.warm(sources)
 
     async def reload(self) -> bool:
         """Loads the catalog folder again; keeps serving the old one if the new one is wrong.

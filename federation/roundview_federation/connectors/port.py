@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -67,6 +67,12 @@ class Connector(Protocol):
 
     async def prove_read_only(self) -> str:
         """Returns how it is known that nothing can be written, or raises SourceError RV407."""
+
+    async def warm(self, calls: Sequence[Any], deadline: Deadline) -> None:
+        """Does once what first calls would wait for: connects, proves, prepares some calls.
+
+        No row is read. Raises SourceError; asking works all the same.
+        """
 
     def explain(self, call: Any) -> str:
         """Returns the statement or call as a person reads it, without values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from roundview_federation.connectors.mysql.statement import (
 )
 from roundview_federation.connectors.mysql.values import json_keys, json_rows, one_key, parameter
 from roundview_federation.connectors.port import Access, Capabilities
+from roundview_federation.connectors.warming import together
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
 
@@ -146,6 +147,17 @@ class MysqlConnector:
             await self._prove()
         return f"the login has no privilege but {', '.join(sorted(grants.HARMLESS))}"
 
+    async def warm(self, calls: Sequence[MysqlCall], deadline: Deadline) -> None:
+        """Opens some connections, reads what the tables are like, and finishes the statements."""
+        async with self._within(deadline):
+            layout = await self._ready()
+            await together(self._connect, self._limits.concurrency)
+            try:
+                for call in calls:
+                    finish(call, layout)
+            except Mismatch as mismatch:
+                raise failures.changed(self.source, str(mismatch)) from None
+
     def explain(self, call: MysqlCall) -> str:
         """Returns the statement, its keys of their declared types."""
         return call.explained
@@ -185,6 +197,11 @@ class MysqlConnector:
                 layout = known[0]
             self._layout = (layout, time.monotonic() + _LAYOUT_SECONDS)
             return layout
+
+    async def _connect(self, ready: asyncio.Barrier) -> None:
+        """Takes a connection until all others have theirs, so that each is another one."""
+        async with self._sessions.lend():
+            await ready.wait()
 
     async def _prove(self) -> None:
         self._is_proven = False

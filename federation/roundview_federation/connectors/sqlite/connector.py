@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,10 @@ class SqliteConnector:
             lambda opened, job: self._asked(opened, job, self._prove),
             Deadline.after(_PROOF_SECONDS),
         )
+
+    async def warm(self, calls: Sequence[SqliteCall], deadline: Deadline) -> None:
+        """Opens the file, as every thread does for itself."""
+        await self.prove_read_only()
 
     def explain(self, call: SqliteCall) -> str:
         """Returns the statement."""
