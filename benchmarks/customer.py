@@ -176,7 +176,7 @@ class View:
         customers = Customers.of(found, self.federation.xref.members)
         calls: list[tuple[str, Call]] = []
         for planned in plan.fragments:
-            params = dict(self.params)
+            params = {**dict.fromkeys(planned.fragment.params), **self.params}
             keysets = planned.fragment.keysets
             for name in keysets:
                 params[name] = list(bind(plan.keysets[name], customers))

@@ -80,8 +80,10 @@ async def measure(
     ]
     for name, found in measured.items():
         have = sum(counts[table] for table in _tables(QUERIES[name]))
-        note = found.wrong or f"of {have:,} rows, {found.seconds * 1000:,.0f} ms"
-        figures.append(Figure(f"{split.name}: {name}", found.rows_fetched, "rows fetched", note))
+        note = f"{found.rows_fetched:,} of {have:,} rows, {found.seconds * 1000:,.0f} ms"
+        figures.append(
+            Figure(f"{split.name}: {name}", found.rows_fetched, "rows fetched", found.wrong or note)
+        )
     return figures
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from roundview.client import AsyncConnection, Connection, connect, connect_async
+from roundview.sql.answers import AsyncSqlAnswer, SqlAnswer
 from roundview.view import CustomerView
 from roundview_catalog.errors import (
     AccessError,
     CatalogError,
+    EngineError,
     IdentityError,
     RequestError,
     RoundviewError,
@@ -16,13 +18,16 @@ from roundview_catalog.errors import (
 __all__ = [
     "AccessError",
     "AsyncConnection",
+    "AsyncSqlAnswer",
     "CatalogError",
     "Connection",
     "CustomerView",
+    "EngineError",
     "IdentityError",
     "RequestError",
     "RoundviewError",
     "SourceError",
+    "SqlAnswer",
     "connect",
     "connect_async",
 ]

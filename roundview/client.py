@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
+    from roundview.sql.answers import AsyncSqlAnswer, SqlAnswer
     from roundview.view import CustomerView
     from roundview_catalog.model import Catalog
     from roundview_federation.federation import Federation
     from roundview_federation.plan import Identifier
     from roundview_federation.refresh import Progress, Refreshed
+    from roundview_federation.request import Request
     from roundview_federation.snapshot import SourceState
+    from roundview_federation.sql.explanation import Explanation as SqlExplanation
     from roundview_identity.explain import Explanation
 
 T = TypeVar("T")
 Record = tuple[str, str]
+
+_CANCEL_SECONDS = 10.0
 
 
 def connect(
@@ -105,12 +111,45 @@ class AsyncConnection:
     ) -> CustomerView | None:
         """Does what `customer` does, for an identifier whose kind is data."""
         from roundview.view import view_of
-        from roundview_federation.request import Request
 
-        request = Request(
-            principal=self.federation.principal, purpose=purpose, timeout_seconds=timeout_seconds
-        )
+        request = self._request(purpose, timeout_seconds)
         return view_of(*await self.federation.customer(identifier, request, first=first))
+
+    async def sql(
+        self,
+        text: str,
+        *,
+        engine: str = "auto",
+        allow_scan: bool = False,
+        partial: bool = False,
+        timeout_seconds: float | None = None,
+        purpose: str = "",
+    ) -> AsyncSqlAnswer:
+        """Answers one SELECT over the canonical schema; read the answer, or close it.
+
+        `engine` is auto, direct (refused where an engine is needed) or embedded. `allow_scan`
+        reads more of a source than its limits say; `partial` answers without the sources that
+        fail and names them. Raises RequestError with `extensions["position"]` for what cannot be
+        asked, SourceError where a source failed, EngineError where finishing did.
+        """
+        from roundview.sql.answers import AsyncSqlAnswer
+
+        request = self._request(purpose, timeout_seconds, allow_scan=allow_scan, partial=partial)
+        return AsyncSqlAnswer(await self.federation.sql(text, request, engine=engine))
+
+    async def explain_sql(
+        self,
+        text: str,
+        *,
+        analyze: bool = False,
+        allow_scan: bool = False,
+        partial: bool = False,
+        timeout_seconds: float | None = None,
+        purpose: str = "",
+    ) -> SqlExplanation:
+        """Says how one SELECT is answered; with `analyze` it is answered, its rows dropped."""
+        request = self._request(purpose, timeout_seconds, allow_scan=allow_scan, partial=partial)
+        return await self.federation.explain_sql(text, request, analyze=analyze)
 
     async def sources(self) -> tuple[SourceState, ...]:
         """Returns whether each source may be asked, proved now."""
@@ -155,6 +194,24 @@ class AsyncConnection:
         """Closes every source and the identity store."""
         await self.federation.close()
 
+    def _request(
+        self,
+        purpose: str,
+        timeout_seconds: float | None,
+        *,
+        allow_scan: bool = False,
+        partial: bool = False,
+    ) -> Request:
+        from roundview_federation.request import Request
+
+        return Request(
+            principal=self.federation.principal,
+            purpose=purpose,
+            timeout_seconds=timeout_seconds,
+            allow_scan=allow_scan,
+            is_partial=partial,
+        )
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -171,6 +228,7 @@ class Connection:
 
     def __init__(self, inner: AsyncConnection) -> None:
         self._inner = inner
+        self._answers: weakref.WeakSet[AsyncSqlAnswer] = weakref.WeakSet()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="roundview", daemon=True
@@ -201,6 +259,61 @@ class Connection:
         """Does what `customer` does, for an identifier whose kind is data."""
         return self._wait(self._inner.find(identifier, first=first))
 
+    def sql(
+        self,
+        text: str,
+        *,
+        engine: str = "auto",
+        allow_scan: bool = False,
+        partial: bool = False,
+        timeout_seconds: float | None = None,
+        purpose: str = "",
+    ) -> SqlAnswer:
+        """Answers one SELECT over the canonical schema; see `AsyncConnection.sql`.
+
+        >>> rv.sql("SELECT count(*) FROM sales_order").rows()  # doctest: +SKIP
+        [(1163,)]
+        """
+        from roundview.sql.answers import SqlAnswer
+
+        inner = self._wait(
+            self._inner.sql(
+                text,
+                engine=engine,
+                allow_scan=allow_scan,
+                partial=partial,
+                timeout_seconds=timeout_seconds,
+                purpose=purpose,
+            )
+        )
+        self._answers.add(inner)
+        answer = SqlAnswer(inner, self._wait)
+        # Nobody can read what is forgotten: its engine is free for others then.
+        weakref.finalize(answer, self._forget, inner).atexit = False
+        return answer
+
+    def explain_sql(
+        self,
+        text: str,
+        *,
+        analyze: bool = False,
+        allow_scan: bool = False,
+        partial: bool = False,
+        timeout_seconds: float | None = None,
+        purpose: str = "",
+    ) -> SqlExplanation:
+        """Says how one SELECT is answered; see `AsyncConnection.explain_sql`."""
+        return self._wait(
+            self._inner.explain_sql(
+                text,
+                analyze=analyze,
+                allow_scan=allow_scan,
+                partial=partial,
+                timeout_seconds=timeout_seconds,
+                purpose=purpose,
+            )
+        )
+
     def sources(self) -> tuple[SourceState, ...]:
         """Returns whether each source may be asked, proved now."""
         return self._wait(self._inner.sources())
@@ -221,6 +334,8 @@ class Connection:
         """Closes every source and the identity store."""
         if self._loop.is_closed():
             return
+        for answer in tuple(self._answers):
+            self._wait(answer.close())
         self._wait(self._inner.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -233,4 +348,23 @@ class Connection:
         self.close()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """Runs work on the loop; an interrupt cancels it and waits until it ended."""
+        ended = threading.Event()
+
+        async def run() -> T:
+            try:
+                return await work
+            finally:
+                ended.set()
+
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            ended.wait(_CANCEL_SECONDS)
+            raise
+
+    def _forget(self, answer: AsyncSqlAnswer) -> None:
+        if not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(answer.close(), self._loop)

@@ -183,10 +183,13 @@ async def _watch(federation: Federation, door: Door, pages: _Pages) -> None:
     async def link(changed: frozenset[str]) -> None:
         with _reported("identities of a changed source"):
             await _rehearse(federation, door, pages)
+            await federation.warm(changed)
             await refresh_identity(federation, changed)
 
     with _reported("compiling ahead"):
-        await _rehearse(federation, door, pages)
+        # Connections first: a question that comes now needs them as well.
+        await asyncio.gather(federation.warm(), _rehearse(federation, door, pages))
+        await federation.warm()
     # The watcher compares with what it finds when it starts; identities were linked before.
     before = federation.catalog
     if await federation.reload():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from roundview_identity.store import Xref
 
 if TYPE_CHECKING:
     from roundview_federation.engines.duckdb.pool import DuckDBEngine
+    from roundview_federation.sql.explanation import Explanation
     from roundview_federation.sql.question import SqlQuestions, SqlResult
 
 _LOOK_UP = "lookup"
@@ -141,23 +142,43 @@ class Federation:
         question, params = whole_customer(self.catalog, decision, identifier, first)
         return question, await self.run(question, params, request)
 
-    async def sql(self, text: str, request: Request) -> SqlResult:
+    async def sql(self, text: str, request: Request, *, engine: str = "auto") -> SqlResult:
         """Answers one SELECT over the canonical schema; read the result, or close it.
 
-        Raises RequestError with SQLSTATE and position for what cannot be asked, SourceError
-        where a source failed (unless the request is partial), EngineError where finishing did.
+        `engine` is auto, direct (none: refused where one is needed) or embedded. Raises
+        RequestError with SQLSTATE and position for what cannot be asked, SourceError where a
+        source failed (unless the request is partial), EngineError where finishing did.
         """
         purpose_of(request)
         questions, snapshot = self._questions(), self._current
         snapshot.in_flight += 1
         try:
-            return await questions.run(text, request, self._engine())
+            return await questions.run(text, request, self._engine(), choice=engine)
+        finally:
+            snapshot.in_flight -= 1
+
+    async def explain_sql(
+        self, text: str, request: Request, *, analyze: bool = False
+    ) -> Explanation:
+        """Says how one SELECT is answered; with `analyze` it is answered, its rows dropped."""
+        purpose_of(request)
+        questions, snapshot = self._questions(), self._current
+        snapshot.in_flight += 1
+        try:
+            return await questions.explain(text, request, self._engine(), analyze=analyze)
         finally:
             snapshot.in_flight -= 1
 
     async def states(self) -> tuple[SourceState, ...]:
         """Returns whether each source may be asked, proved now."""
         return await self._current.states()
+
+    async def warm(self, sources: Collection[str] | None = None) -> None:
+        """Lets sources connect and prepare ahead of the first question; never raises.
+
+        Waits for the slowest of `sources` (None: all), 5 s at most.
+        """
+        await self._current.warm(sources)
 
     async def reload(self) -> bool:
         """Loads the catalog folder again; keeps serving the old one if the new one is wrong.

@@ -1,8 +1,5 @@
 """Decides the shapes between the stages: sections in, fragments and steps, results out.
 
-    Section -> (authorize, keyset, unfold, push) -> Fragment ... -> Plan
-    Plan + parameters -> execute -> Result of Outputs
-
 A door writes Sections and reads Results; a connector reads Fragments. Trees are sqlglot
 trees in the canonical dialect; values are placeholders (`exp.Placeholder(this=name)`).
 """
@@ -18,6 +15,7 @@ from sqlglot import exp
 
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.types import Type
+from roundview_federation.top_rows import Top
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,12 @@ class Page:
 class Section:
     """One list of one question: `SELECT columns FROM entity [WHERE …] [ORDER BY …]`.
 
-    Rows belong to the customers of `lookup`, or lie below the records of the section
-    `parent`. `entity` is a canonical entity or the derived relation `customer`, which has one
-    row per customer. `provenance` names the customer fields whose origin is asked.
-    The tree selects plain columns of the entity, each once; the WHERE is a boolean
-    combination of comparisons of columns with placeholders. With `narrows` it also narrows what
-    sources are asked, as `values` are known then; `row_cap` is what one may send (None: as usual).
+    Rows belong to the customers of `lookup`, or lie below the records of the section `parent`.
+    `entity` is a canonical entity or the derived relation `customer`, which has one row per
+    customer. `provenance` names the customer fields whose origin is asked. The tree selects plain
+    columns of the entity, each once; the WHERE combines comparisons of columns with placeholders.
+    With `narrows` it also narrows what sources are asked, as `values` are known then; `row_cap` is
+    what one may send (None: as usual).
     """
 
     name: str
@@ -80,8 +78,8 @@ class Section:
 class Question:
     """Everything of one operation that does not change between requests.
 
-    `shape` names it in plan keys: equal shapes mean equal lookups and sections.
-    `catalog_version` is what a door compiled it for: a reload in between changes no meaning.
+    `shape` names it in plan keys: equal shapes mean equal lookups and sections. `catalog_version`
+    is that which a door compiled it for ("": the current), so that no reload changes its meaning.
     """
 
     shape: str
@@ -106,11 +104,12 @@ class ChildRows:
 class Fragment:
     """What one source is sent: one SELECT over its tables.
 
-    `tree` names the catalog's tables of the source (the connector knows the physical ones),
-    has its projections in order, WHERE conjuncts that may hold `in_keys(column, keyset)` and
-    placeholders, perhaps ORDER BY and `LIMIT :limit` (a parameter that is None means no
-    limit). After the tree's columns come the `children`, each one list-valued column.
-    `types` are the source types of the tree's columns. `row_cap` bounds the answer.
+    `tree` names the catalog's tables of the source (the connector knows the physical ones), has
+    its projections in order, WHERE conjuncts that may hold `in_keys(column, keyset)` and
+    placeholders, perhaps ORDER BY and `LIMIT :limit` (a parameter that is None means no limit).
+    After the tree's columns come the `children`, each one list-valued column. `types` are those
+    of the tree's columns. `row_cap` bounds the answer. With a `top`, a connector may leave out
+    rows of a key that are not among its first.
     """
 
     id: str
@@ -122,6 +121,7 @@ class Fragment:
     children: tuple[ChildRows, ...] = ()
     row_cap: int = 10_000
     is_scan: bool = False
+    top: Top | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,8 +312,8 @@ class ArrivalContext:
 class Arrival:
     """Turns a fragment's rows into rows of one section.
 
-    `convert(rows, out, context)` appends each row to `out[owner]`, where owner is the
-    customer's index, or the person's source key where nothing binds customers (None: nobody).
+    `convert(rows, out, context)` appends each row to `out[owner]`: the customer's index, or the
+    person's source key where nothing binds customers (None: nobody).
     `made_of` is the unfolded branch and what of it the source computes.
     """
 
@@ -342,8 +342,10 @@ class Handover:
 class PlannedFragment:
     """A fragment, compiled by its connector, with what happens to its rows.
 
-    `round` is 1 where nothing of another fragment is needed, else one more than the round of
-    the fragment it waits for. `keys_per_call` is 0 where one call takes any number of keys.
+    `round` is 1 where nothing of another fragment is needed, else one more than that of the
+    fragment it waits for. `keys_per_call` is 0 where one call takes any number of keys. A
+    `top_call` asks for the first rows of each key alone, enough for the first pages of `pages`;
+    `call` then takes the parameter MOST.
     """
 
     fragment: Fragment
@@ -352,6 +354,8 @@ class PlannedFragment:
     handovers: tuple[Handover, ...] = ()
     round: int = 1
     keys_per_call: int = 0
+    top_call: Any = None
+    pages: tuple[Page, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.narrow import Narrowed, narrow
 from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.sealing import KeySealing
+from roundview_federation.rewrite.top_rows import top_rows
 from roundview_federation.rewrite.unfold import unfold
+from roundview_federation.top_rows import MOST, with_most
 
 _PLANS = 512
 
@@ -138,7 +140,14 @@ def _fragments(drafts: Drafts, planner: Planner) -> tuple[PlannedFragment, ...]:
     fragments = []
     for draft in drafts.fragments.values():
         fragment = draft.fragment()
-        call = planner.connectors[draft.source].compile(fragment)
+        connector = planner.connectors[draft.source]
+        top = draft.top() if connector.capabilities.top_rows else None
+        top_call = None
+        if top is not None:
+            top_call = connector.compile(replace(fragment, top=top))
+            few = with_most(fragment.tree)
+            fragment = replace(fragment, tree=few, params=(*fragment.params, MOST))
+        call = connector.compile(fragment)
         waits_for = [drafts.keysets[name].fragment for name in fragment.keysets]
         rounds[draft.id] = 1 + max((rounds[name] for name in waits_for if name), default=0)
         fragments.append(
@@ -149,6 +158,8 @@ def _fragments(drafts: Drafts, planner: Planner) -> tuple[PlannedFragment, ...]:
                 handovers=tuple(compiled() for compiled in drafts.handovers[draft.id]),
                 round=rounds[draft.id],
                 keys_per_call=getattr(call, "keys_per_call", 0),
+                top_call=top_call,
+                pages=tuple(page for _, page in draft.tops) if top else (),
             )
         )
     return tuple(fragments)
@@ -266,6 +277,9 @@ def _section(
                 if keys is not None and keys.param:
                     # Found by values of the row itself: whose it is, is for the row to say.
                     pushed = replace(pushed, bound=None)
+                top = top_rows(unfolded, pushed, section, terms)
+                if top is not None and section.page is not None:
+                    pushed.draft.tops.append((top, section.page))
                 drafts.arrivals[pushed.draft.id].append(arrive(unfolded, pushed, section.name))
         sources.append(branch.source)
     offset = len(ROW_HEAD)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.model import Catalog, Source
@@ -15,10 +17,13 @@ from roundview_federation.connectors.port import Connector
 from roundview_federation.lookup import Finder
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision, Principal
+from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.sealing import KeySealing
 from roundview_identity.store import Xref
 
 _PROOF_SECONDS = 5.0
+_WARM_SECONDS = 5.0
+_LOG = logging.getLogger("roundview.sources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,27 @@ class Snapshot:
     async def states(self) -> tuple[SourceState, ...]:
         """Proves every source read-only, all at once, and says what came of it."""
         return tuple(await asyncio.gather(*(self._state(name) for name in self.catalog.sources)))
+
+    async def warm(self, sources: Collection[str] | None = None) -> None:
+        """Lets sources do ahead what the plans that are kept need; all or some, all at once.
+
+        What fails here fails again, with its label, when somebody asks.
+        """
+        calls: dict[str, list[Any]] = {name: [] for name in self.connectors}
+        for plan in self.planner.plans():
+            for planned in plan.fragments:
+                calls[planned.fragment.source].append(planned.call)
+        chosen = [name for name in self.connectors if sources is None or name in sources]
+        warming = [
+            self.connectors[name].warm(calls[name], Deadline.after(_WARM_SECONDS))
+            for name in chosen
+        ]
+        for name, outcome in zip(
+            chosen, await asyncio.gather(*warming, return_exceptions=True), strict=True
+        ):
+            if isinstance(outcome, BaseException):
+                code = outcome.code if isinstance(outcome, RoundviewError) else ""
+                _LOG.info("%s is not ready ahead: %s", name, code or type(outcome).__name__)
 
     async def close(self, keep: Sequence[Snapshot] = ()) -> None:
         """Closes the connectors that no snapshot of `keep` uses."""

@@ -45,7 +45,7 @@ _RECORD = (
     " WHERE s.name = ? AND r.source_key = ? AND r.deleted_at IS NULL"
 )
 
-_LINKED = (
+_CUSTOMERS_OF = (
     "SELECT r.source_key, r.customer_id, CASE WHEN r.is_provisional THEN"
     " (SELECT min(o.is_provisional) FROM record o"
     " WHERE o.customer_id = r.customer_id AND o.deleted_at IS NULL) ELSE 0 END"
@@ -179,12 +179,12 @@ class Xref:
         found = ((record, self.owner(*record)) for record in records)
         return {record: owner for record, owner in found if owner is not None}
 
-    def linked(self, source: str, source_keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    def customers_of(self, source: str, source_keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """Returns (customer, whether only a probe knows it) of the records of one source.
 
         One statement for any number of keys, some two microseconds each.
         """
-        rows = self.connection.execute(_LINKED, (source, json.dumps(source_keys)))
+        rows = self.connection.execute(_CUSTOMERS_OF, (source, json.dumps(source_keys)))
         return {key: (id_text(blob), bool(probed)) for key, blob, probed in rows}
 
     def resolve_id(self, customer_id: str) -> str | None:

@@ -35,6 +35,11 @@ class _Told:
         return tuple(str(column.type) for column in self.result.columns)
 
     @property
+    def schema(self) -> pa.Schema:
+        """Returns names and types of the batches; a name that is there twice gets `_2`."""
+        return _schema(self.result)
+
+    @property
     def engine(self) -> str:
         """Returns what finished the question: direct or embedded."""
         return self.result.engine

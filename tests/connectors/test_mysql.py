@@ -73,14 +73,14 @@ async def explained(
 ) -> list[tuple[str, str, str | None]]:
     """Returns (table, access, index) of the server's own EXPLAIN."""
     statement = await connector.statement(call)
-    (name,) = statement.keys
-    column = statement.keys[name]
+    (name,) = statement.many.keys
+    (column,) = statement.many.keys[name]
     found = []
     for text, value in (
-        (statement.many, json_keys(keys, column.nature, is_unsigned=column.is_unsigned)),
-        (statement.one, one_key(keys[0], column.nature, is_unsigned=column.is_unsigned)),
+        (statement.many.text, json_keys(keys, column.nature, is_unsigned=column.is_unsigned)),
+        (statement.one.text, one_key(keys[0], column.nature, is_unsigned=column.is_unsigned)),
     ):
-        params = {**statement.constants, name: value, "most": 1_001, "seconds": 5}
+        params = {**statement.many.constants, name: value, "most": 1_001, "seconds": 5}
         plan = await server.ask(
             text.replace(" FOR SELECT", " FOR EXPLAIN SELECT", 1), params, DATABASE
         )
@@ -196,7 +196,9 @@ async def test_children_of_a_scan_are_read_once(
     ]
     assert rows[0] == rows[1]
     assert sum(len(row[2]) for row in rows[0]) > 1_000
-    text = (await connector.statement(scan)).many.replace(" FOR SELECT", " FOR EXPLAIN SELECT", 1)
+    text = (await connector.statement(scan)).many.text.replace(
+        " FOR SELECT", " FOR EXPLAIN SELECT", 1
+    )
     params = {"most": 1_001, "seconds": 5, "c0": "open", "c1": "open"}
     plan = await mariadb.ask(text, params, DATABASE)
     assert {row[1] for row in plan if row[2] == "a"} == {"DERIVED"}
@@ -492,7 +494,7 @@ async def test_the_server_itself_ends_a_late_statement(
     """Whoever runs the statement: its text carries the deadline."""
     statement = await shop.statement(shop.compile(fragment(SLOW, is_scan=True)))
     with pytest.raises(MySQLError) as caught:
-        await mariadb.ask(statement.many, {"most": 10, "seconds": 0.05}, mariadb_server.WORLD)
+        await mariadb.ask(statement.many.text, {"most": 10, "seconds": 0.05}, mariadb_server.WORLD)
     assert caught.value.args[0] == 1969
 
 
@@ -864,6 +866,6 @@ def test_mysql_takes_its_deadline_as_a_hint() -> None:
     layout = Layout("mysql", {("people", "id"): whole, ("people", "email"): text})
     sql = "SELECT p.id AS c0 FROM people AS p WHERE p.email = ANY(:keys)"
     statement = finish(compile_call(fragment(sql), world.tables({}, {})), layout)
-    for one in (statement.many, statement.one):
+    for one in (statement.many.text, statement.one.text):
         assert re.match(r"SELECT /\*\+ MAX_EXECUTION_TIME\(%\(seconds\)s\) \*/ `p`", one)
-    assert "utf8mb4_0900_ai_ci" in statement.many
+    assert "utf8mb4_0900_ai_ci" in statement.many.text

@@ -49,12 +49,11 @@ class Judge:
 
     async def smallest(self, text: str, verdict: Verdict) -> str:
         """Returns a small query that fails as a query did: by its rows, or by the same error."""
-        failed = verdict.wrong.startswith("failed with ")
-        kind = verdict.wrong[:40]
+        kind = _kind(verdict.wrong)
 
         async def fails(candidate: str) -> bool:
-            wrong = (await self.verdict(candidate, is_ordered=False)).wrong
-            return wrong[:40] == kind if failed else bool(wrong) and not wrong.startswith("failed")
+            found = await self.verdict(candidate, is_ordered=False)
+            return _kind(found.wrong) == kind
 
         return await shrunk(text, fails)
 
@@ -62,3 +61,10 @@ class Judge:
         """Tells everything that whoever repairs it needs."""
         small = await self.smallest(text, verdict)
         return f"-- {name}: {verdict.wrong}\n{text};\n-- smallest:\n{small};\n"
+
+
+def _kind(wrong: str) -> str:
+    """Names a failure: an error by its beginning, other columns, or other rows."""
+    if wrong.startswith("failed with "):
+        return wrong[:40]
+    return wrong and ("columns" if wrong.startswith("columns ") else "rows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +20,8 @@ class Capabilities:
     (EQ, NEQ, LT, LTE, GT, GTE, In, Like, Is) it applies exactly; a REST table applies those
     its catalog declares and everything is filtered again on arrival. `first_rows`: rows below a row
     may come with an ORDER BY and LIMIT 1; else all come and the first is chosen on arrival.
-    `pages`: a scan may be read page by page, as Paged says.
+    `pages`: a scan may be read page by page, as Paged says. `top_rows`: of each key the first
+    rows may be asked for alone.
     """
 
     dialect: str
@@ -32,6 +33,7 @@ class Capabilities:
     limit: bool = False
     pages: bool = False
     batches: bool = False
+    top_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ class Connector(Protocol):
 
     async def prove_read_only(self) -> str:
         """Returns how it is known that nothing can be written, or raises SourceError RV407."""
+
+    async def warm(self, calls: Sequence[Any], deadline: Deadline) -> None:
+        """Does once what first calls would wait for: connects, proves, prepares some calls.
+
+        No row is read. Raises SourceError; asking works all the same.
+        """
 
     def explain(self, call: Any) -> str:
         """Returns the statement or call as a person reads it, without values."""

@@ -130,11 +130,14 @@ def with_keysets(tree: exp.Select, form: KeysetForm) -> exp.Select:
     return tree
 
 
-def with_key_parts(fragment: Fragment) -> Fragment:
+def with_key_parts(
+    fragment: Fragment, is_row: Callable[[exp.Tuple], bool] = lambda _: False
+) -> Fragment:
     """Returns a fragment in which each column of a composite key has a key set of its own.
 
     `(a, b) = ANY(:keys)` becomes `a = ANY(:keys__0) AND b = ANY(:keys__1)`, which asks for more
-    than the keys; what nobody asked for does not arrive. The executor binds the parts too.
+    than the keys; what nobody asked for does not arrive. The executor binds the parts too. Where
+    the columns can be compared as a row, the tree stays, and only the parts are named.
     """
     tree = fragment.tree.copy()
     parts: dict[str, None] = {}
@@ -145,6 +148,8 @@ def with_key_parts(fragment: Fragment) -> Fragment:
         columns, name = found[0].expressions, found[1]
         names = [part_of_keyset(name, at) for at in range(len(columns))]
         parts |= dict.fromkeys(names)
+        if is_row(found[0]):
+            continue
         pairs = zip(columns, names, strict=True)
         node.replace(exp.paren(exp.and_(*(in_keys(column.copy(), one) for column, one in pairs))))
     if not parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from sqlglot import exp
 
@@ -24,6 +24,7 @@ from roundview_federation.dialect.types import (
     numeric,
 )
 from roundview_federation.dialect.values import (
+    Ref,
     Value,
     binary,
     call,
@@ -32,6 +33,7 @@ from roundview_federation.dialect.values import (
     fail,
     guarded,
     let,
+    let_all,
     number,
     when,
 )
@@ -89,7 +91,7 @@ def power(left: Value, right: Value, source: exp.Expr) -> Value:
         raise unsupported("the power of numerics", source, "cast to double precision")
     left, right = coerce(left, DOUBLE), coerce(right, DOUBLE)
 
-    def body(x: Callable[[], exp.Expr], y: Callable[[], exp.Expr]) -> exp.Expr:
+    def body(x: Ref, y: Ref) -> exp.Expr:
         of_zero = exp.And(
             this=binary(exp.EQ, x(), number(0)), expression=binary(exp.LT, y(), number(0))
         )
@@ -105,7 +107,7 @@ def power(left: Value, right: Value, source: exp.Expr) -> Value:
             default=finite(call("pow", x(), y()), x(), y()),
         )
 
-    node = let("x", left.node, lambda x: let("y", right.node, lambda y: body(x, y)))
+    node = let_all({"x": left.node, "y": right.node}, lambda of: body(of["x"], of["y"]))
     return Value(node, DOUBLE, source)
 
 
@@ -114,15 +116,13 @@ def divided(kind: type[exp.Expr], left: Value, right: Value) -> exp.Expr:
     text = right.text
     if text is not None and text.strip("-").replace(".", "").strip("0").isdigit():
         return binary(kind, left.node, right.node)
-    return let(
-        "c", left.node,
-        lambda c: let(
-            "d", right.node, lambda d: binary(kind, c(), nonzero(c, d))
-        ),
-    )  # fmt: skip
+    return let_all(
+        {"c": left.node, "d": right.node},
+        lambda of: binary(kind, of["c"](), nonzero(of["c"], of["d"])),
+    )
 
 
-def nonzero(c: Callable[[], exp.Expr], d: Callable[[], exp.Expr]) -> exp.Expr:
+def nonzero(c: Ref, d: Ref) -> exp.Expr:
     """Returns the divisor d of c, NULL or an error where it is zero."""
     is_null = exp.Is(this=c(), expression=exp.Null())
     return when(
@@ -237,7 +237,7 @@ def _doubles(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) 
         )  # fmt: skip
         return guarded(vanished, "22003", made)
 
-    node = let("a", left.node, lambda a: let("b", right.node, lambda b: body(a(), b())))
+    node = let_all({"a": left.node, "b": right.node}, lambda of: body(of["a"](), of["b"]()))
     return Value(node, DOUBLE, source)
 
 
@@ -249,16 +249,14 @@ def _dates(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) ->
         node = binary(kind, left.node, cast(right.node, INTEGER))
         return Value(cast(node, DATE), DATE, source)
     if first == DATE and second == DATE and kind is exp.Sub:
-        node = let(
-            "s", left.node,
-            lambda s: let(
-                "t", right.node,
-                lambda t: guarded(
-                    exp.Or(this=call("isinf", s()), expression=call("isinf", t())), "22008",
-                    cast(call("date_diff", _day(), t(), s()), INTEGER),
-                ),
+        node = let_all(
+            {"s": left.node, "t": right.node},
+            lambda of: guarded(
+                _either_infinite(of),
+                "22008",
+                cast(call("date_diff", _day(), of["t"](), of["s"]()), INTEGER),
             ),
-        )  # fmt: skip
+        )
         return Value(node, INTEGER, source)
     if second == INTERVAL and kind in (exp.Add, exp.Sub):
         if first == INTERVAL:
@@ -287,18 +285,20 @@ def _day() -> exp.Expr:
     return exp.Literal(this="day", is_string=True)
 
 
+def _either_infinite(of: Mapping[str, Ref]) -> exp.Expr:
+    return exp.Or(this=call("isinf", of["s"]()), expression=call("isinf", of["t"]()))
+
+
 def _elapsed(left: Value, right: Value) -> exp.Expr:
     """Returns days and the rest between two instants, as PostgreSQL splits them."""
-    micros = let(
-        "s", left.node,
-        lambda s: let(
-            "t", right.node,
-            lambda t: guarded(
-                exp.Or(this=call("isinf", s()), expression=call("isinf", t())), "22008",
-                binary(exp.Sub, call("epoch_us", s()), call("epoch_us", t())),
-            ),
+    micros = let_all(
+        {"s": left.node, "t": right.node},
+        lambda of: guarded(
+            _either_infinite(of),
+            "22008",
+            binary(exp.Sub, call("epoch_us", of["s"]()), call("epoch_us", of["t"]())),
         ),
-    )  # fmt: skip
+    )
     day = 86_400_000_000
     return let(
         "m", micros,

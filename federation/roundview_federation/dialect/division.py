@@ -20,6 +20,7 @@ from roundview_federation.dialect.values import (
     guarded,
     huge,
     let,
+    let_all,
     number,
     string,
     when,
@@ -36,10 +37,10 @@ def quotient(left: exp.Expr, left_type: PgType, right: exp.Expr, right_type: PgT
     first, second = as_numeric(left_type), as_numeric(right_type)
     least = max(first.scale or 0, second.scale or 0)
     shift = -(-least // 4) * 4
-    return let(
-        "a", _whole(left, first, shift),
-        lambda a: let("b", _whole(right, second, shift), lambda b: _checked(a, b, least)),
-    )  # fmt: skip
+    return let_all(
+        {"a": _whole(left, first, shift), "b": _whole(right, second, shift)},
+        lambda of: _checked(of["a"], of["b"], least),
+    )
 
 
 def quotient_type() -> PgType:

@@ -46,7 +46,7 @@ from roundview_federation.dialect.types import (
     common,
     numeric,
 )
-from roundview_federation.dialect.values import Value, binary, call, cast, let, string, when
+from roundview_federation.dialect.values import Ref, Value, binary, call, cast, let_all, string, when
 
 if TYPE_CHECKING:
     from roundview_federation.dialect.queries import Translator
@@ -275,11 +275,13 @@ def _nullif(translator: Translator, node: exp.Expr) -> Value:
         # PostgreSQL has no = of both types: the left side is converted for good.
         left = same_types([left, right], "NULLIF", node)[0]
 
-    def body(x: Callable[[], exp.Expr]) -> exp.Expr:
-        equal = compare(exp.EQ, Value(x(), left.type, left.source), right, node)
+    def body(x: Ref, y: Ref) -> exp.Expr:
+        other = right if right.type is UNKNOWN else Value(y(), right.type, right.source)
+        equal = compare(exp.EQ, Value(x(), left.type, left.source), other, node)
         return when(equal.node, exp.Null(), x())
 
-    return Value(let("x", left.node, body), left.type, node)
+    made = let_all({"x": left.node, "y": right.node}, lambda of: body(of["x"], of["y"]))
+    return Value(made, left.type, node)
 
 
 def _cast(translator: Translator, node: exp.Expr) -> Value:

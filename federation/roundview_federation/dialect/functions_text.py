@@ -9,8 +9,9 @@ from sqlglot import exp
 from roundview_federation.dialect.casts import settle, text_of
 from roundview_federation.dialect.refusal import unsupported
 from roundview_federation.dialect.signatures import Form, Render, form
-from roundview_federation.dialect.types import BOOLEAN, INTEGER, TEXT, UNKNOWN, PgType
+from roundview_federation.dialect.types import BIGINT, BOOLEAN, INTEGER, TEXT, UNKNOWN, PgType
 from roundview_federation.dialect.values import (
+    Ref,
     Value,
     binary,
     call,
@@ -18,6 +19,7 @@ from roundview_federation.dialect.values import (
     fail,
     guarded,
     let,
+    let_all,
     number,
     string,
     when,
@@ -92,13 +94,10 @@ def substring(values: Sequence[Value], source: exp.Expr) -> Value:
             default=part,
         )
 
-    node = let(
-        "t", text.node,
-        lambda t: let(
-            "s", start.node,
-            lambda s: let("n", values[2].node, lambda n: body(t(), s(), n())),
-        ),
-    )  # fmt: skip
+    node = let_all(
+        {"t": text.node, "s": start.node, "n": values[2].node},
+        lambda of: body(of["t"](), of["s"](), of["n"]()),
+    )
     return Value(node, TEXT, source)
 
 
@@ -124,20 +123,14 @@ def pad(name: str) -> Render:
         wanted = size.node if length is not None else _capped(size.node)
         if isinstance(fill, exp.Literal) and fill.name:
             return Value(call(name, text, wanted, fill), TEXT, source)
-        node = let(
-            "t", text,
-            lambda t: let(
-                "n", wanted,
-                lambda n: let(
-                    "f", fill,
-                    lambda f: when(
-                        binary(exp.EQ, f(), string("")),
-                        call("left", t(), call("greatest", n(), number(0))),
-                        call(name, t(), n(), f()),
-                    ),
-                ),
+        node = let_all(
+            {"t": text, "n": wanted, "f": fill},
+            lambda of: when(
+                binary(exp.EQ, of["f"](), string("")),
+                call("left", of["t"](), call("greatest", of["n"](), number(0))),
+                call(name, of["t"](), of["n"](), of["f"]()),
             ),
-        )  # fmt: skip
+        )
         # A NULL length is none: left of greatest would give an empty text.
         return Value(_unless_null(node, size.node), TEXT, source)
 
@@ -150,24 +143,13 @@ def repeat(values: Sequence[Value], source: exp.Expr) -> Value:
     count = _constant(times)
     if count is not None and count > MAX_TEXT:
         raise unsupported(f"a text longer than {MAX_TEXT} characters", source)
-    node = let(
-        "t", text.node,
-        lambda t: let(
-            "n", times.node,
-            lambda n: guarded(
-                binary(
-                    exp.GT,
-                    binary(
-                        exp.Mul,
-                        exp.Cast(this=call("strlen", t()), to=exp.DataType(this=exp.DType.BIGINT)),
-                        n(),
-                    ),
-                    number(MAX_TEXT),
-                ),
-                "54000", call("repeat", t(), n()),
-            ),
-        ),
-    )  # fmt: skip
+
+    def body(t: Ref, n: Ref) -> exp.Expr:
+        size = binary(exp.Mul, cast(call("strlen", t()), BIGINT), n())
+        is_long = binary(exp.GT, size, number(MAX_TEXT))
+        return guarded(is_long, "54000", call("repeat", t(), n()))
+
+    node = let_all({"t": text.node, "n": times.node}, lambda of: body(of["t"], of["n"]))
     return Value(node, TEXT, source)
 
 
@@ -194,9 +176,9 @@ def split_part(values: Sequence[Value], source: exp.Expr) -> Value:
             default=call("split_part", t, d, n),
         )
 
-    node = let(
-        "t", text.node,
-        lambda t: let("d", by.node, lambda d: let("n", at.node, lambda n: body(t(), d(), n()))),
+    node = let_all(
+        {"t": text.node, "d": by.node, "n": at.node},
+        lambda of: body(of["t"](), of["d"](), of["n"]()),
     )
     return Value(node, TEXT, source)
 

@@ -120,15 +120,15 @@ def _refuse_inside(root: exp.Expr, clause: str) -> None:
 
 
 def _check(node: exp.Expr, scope: Scope, known: Collection[object], is_inside: bool) -> None:
+    if not isinstance(node, (exp.Alias, exp.Literal, exp.Identifier)):
+        if _mark(bare(node)) in known:
+            return
     if isinstance(node, exp.Query):
         # What is inside has been checked by itself: only its outer columns count here.
         if not is_inside:
             for column in node.find_all(exp.Column):
                 _check(column, scope, known, is_inside)
         return
-    if not isinstance(node, (exp.Alias, exp.Literal, exp.Identifier)):
-        if _mark(bare(node)) in known:
-            return
     if isinstance(node, exp.Column):
         if not is_inside and scope.has_alias(node.args["table"].args["this"]):
             raise refuse(

@@ -20,7 +20,14 @@ from roundview_federation.dialect.refusal import (
 
 MAX_BYTES = 128 * 1024
 MAX_DEPTH = 60
-MAX_PREFIXES = 20
+MAX_SEPARATORS = _OPENING | frozenset(
+    {
+        TokenType.AND, TokenType.OR, TokenType.COMMA, TokenType.WHEN, TokenType.THEN,
+        TokenType.ELSE, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY,
+        TokenType.HAVING, TokenType.SELECT, TokenType.UNION, TokenType.ON,
+    }
+)  # fmt: skip
+_PREFIXES = 20
 MAX_TOKENS = 12_000
 # Written behind the name of a function: the parser then keeps name and arguments as they are
 # instead of reading them as its own idea of the function.
@@ -32,6 +39,13 @@ _WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _UNITS = frozenset("year month day hour minute second".split())
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
+_SEPARATORS = _OPENING | frozenset(
+    {
+        TokenType.AND, TokenType.OR, TokenType.COMMA, TokenType.WHEN, TokenType.THEN,
+        TokenType.ELSE, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY,
+        TokenType.HAVING, TokenType.SELECT, TokenType.UNION, TokenType.ON,
+    }
+)  # fmt: skip
 _PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE})
 _TYPED = frozenset("date time timestamp timestamptz interval numeric boolean uuid text".split())
 # What stands before an operand, so that a plus behind it is a sign.
@@ -106,6 +120,8 @@ def tokens_of(text: str, plain: Collection[str]) -> list[Any]:
 
 def _check(tokens: list[Any], text: str) -> None:
     depth = prefixes = 0
+    # Where IS DISTINCT FROM is still open, by depth.
+    distinct: dict[int, bool] = {}
     before: Any = None
     for token in tokens:
         kind = token.token_type
@@ -136,6 +152,12 @@ def _check(tokens: list[Any], text: str) -> None:
             token.token_type = kind = TokenType.STRING
         if before is not None:
             _check_pair(before, token)
+        if kind is TokenType.IS and distinct.get(depth):
+            raise refuse(SYNTAX, "IS cannot follow IS DISTINCT FROM", token.start)
+        if kind is TokenType.FROM and before is not None:
+            distinct[depth] = before.token_type is TokenType.DISTINCT
+        elif kind in _SEPARATORS:
+            distinct = {at: known for at, known in distinct.items() if at < depth}
         before = token
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -11,6 +11,8 @@ from roundview_federation.dialect.types import PgType, duck
 
 # What our own checks in a statement raise; `failure` reads it back.
 FAILURE = "roundview:"
+
+Ref = Callable[[], exp.Expr]
 
 _CLOSED: tuple[type[exp.Expr], ...] = (
     exp.Column, exp.Literal, exp.Cast, exp.Anonymous, exp.Paren, exp.Case, exp.Null,
@@ -91,6 +93,38 @@ def is_cheap(node: exp.Expr) -> bool:
     if isinstance(node, exp.Cast):
         node = node.this
     return isinstance(node, (exp.Column, exp.Literal, exp.Identifier, exp.Null, exp.Placeholder))
+
+
+def let_all(
+    nodes: Mapping[str, exp.Expr], body: Callable[[Mapping[str, Ref]], exp.Expr]
+) -> exp.Expr:
+    """Does what `let` does with several values at once.
+
+    They are evaluated outside of any lambda, where subqueries may not stand.
+    """
+    dear = {name: node for name, node in nodes.items() if not is_cheap(node)}
+    refs: dict[str, Ref] = {
+        name: node.copy for name, node in nodes.items() if name not in dear
+    }
+    if len(dear) < 2:
+        for name, node in dear.items():
+            return let(name, node, lambda ref: body({**refs, name: ref}))
+        return body(refs)
+
+    def made(ref: Ref) -> exp.Expr:
+        def part(name: str) -> Ref:
+            return lambda: call("struct_extract", ref(), string(name))
+
+        return body({**refs, **{name: part(name) for name in dear}})
+
+    packed = call(
+        "struct_pack",
+        *(
+            exp.PropertyEQ(this=exp.Identifier(this=name, quoted=False), expression=node)
+            for name, node in dear.items()
+        ),
+    )
+    return let("".join(dear), packed, made)
 
 
 def let(

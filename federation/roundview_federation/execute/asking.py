@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from roundview_catalog.model import Source
 from roundview_federation.connectors.port import Connector
 from roundview_federation.key_sets import part_of_keyset
-from roundview_federation.plan import Answer, KeySet, PlannedFragment
+from roundview_federation.plan import Answer, KeySet, Page, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.top_rows import MOST, TOP
+
+_FEW_ROWS: Final = 100
+_SPARE: Final = 2
 
 Outcome = tuple[Answer, float]
 """An answer and the seconds that it took."""
@@ -76,9 +80,29 @@ class Asking:
         limit = self._deadline
         if not self._is_patient:
             limit = limit.sooner(self._sources[source].limits.timeout)
-        answer = await self._connectors[source].rows(run.planned.call, bound, limit)
+        answer = await self._rows(run, bound, limit)
         self._calls[source] += answer.calls - reserved
         return answer, time.perf_counter() - started
+
+    async def _rows(self, run: Run, bound: Mapping[str, Any], limit: Deadline) -> Answer:
+        """Asks for all rows of the keys; where these are many, for the first of each alone.
+
+        Few people have more than a page shows, and counting is dearer than a few rows more.
+        """
+        planned = run.planned
+        connector = self._connectors[planned.fragment.source]
+        if planned.top_call is None:
+            return await connector.rows(planned.call, bound, limit)
+        shown = _most_shown(planned.pages, self._params)
+        if shown is None:
+            return await connector.rows(planned.call, {**bound, MOST: None}, limit)
+        wanted = max(_FEW_ROWS, _SPARE * len(run.owners) * (shown + 1))
+        most = min(planned.fragment.row_cap, wanted)
+        answer = await connector.rows(planned.call, {**bound, MOST: most}, limit)
+        if len(answer.rows) < most and not answer.is_truncated:
+            return answer
+        first = await connector.rows(planned.top_call, {**bound, TOP: shown}, limit)
+        return replace(first, calls=answer.calls + first.calls)
 
     async def _ask_below(self, run: Run, above: Run, task: asyncio.Future[Outcome]) -> Outcome:
         """Asks with the keys of the rows above; raises what these failed with."""
@@ -113,10 +137,22 @@ class Asking:
         return reserved
 
 
+def _most_shown(pages: Sequence[Page], params: Mapping[str, Any]) -> int | None:
+    """Returns how many rows the largest page shows, None where what lies behind is needed too.
+
+    A page behind a cursor is cut out of all rows.
+    """
+    sizes = [params.get(page.first) for page in pages]
+    if any(page.after and params.get(page.after) is not None for page in pages):
+        return None
+    valid = [size for size in sizes if isinstance(size, int) and size >= 0]
+    return max(valid, default=None) if len(valid) == len(sizes) else None
+
+
 def _bound(keyset: KeySet, keys: Mapping[Any, Any]) -> dict[str, Any]:
-    """Returns the keys, and each part of keys of several columns on its own."""
+    """Returns the keys, and of keys of several columns each part on its own, in their order."""
     bound: dict[str, Any] = {keyset.name: list(keys)}
     if len(keyset.types) > 1:
         for at, part in enumerate(zip(*keys, strict=True)):
-            bound[part_of_keyset(keyset.name, at)] = list(dict.fromkeys(part))
+            bound[part_of_keyset(keyset.name, at)] = list(part)
     return bound

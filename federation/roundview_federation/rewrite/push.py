@@ -13,8 +13,9 @@ from roundview_catalog.mapped import Child, FieldMapping
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.key_sets import in_keys
-from roundview_federation.plan import ChildRows, Fragment, KeySet
+from roundview_federation.plan import ChildRows, Fragment, KeySet, Page
 from roundview_federation.rewrite.unfold import Unfolded
+from roundview_federation.top_rows import Top
 
 _ORDERED = (Kind.INTEGER, Kind.BIGINT, Kind.TEXT, Kind.ENUM)
 # SQLite and text files hold times as text of any form.
@@ -40,6 +41,9 @@ class FragmentDraft:
     )
     first_only: set[str] = field(default_factory=set)
     """children of which the source itself chooses the first row"""
+    readers: int = 0
+    tops: list[tuple[Top, Page]] = field(default_factory=list)
+    """what readers that need only the first rows of each key say"""
 
     def column(self, expr: exp.Expr, type_: Type) -> int:
         """Returns the position of an expression in the answer, adding it where it is new."""
@@ -58,6 +62,13 @@ class FragmentDraft:
     def child_position(self, child: Child) -> int:
         """Returns the position of a child's rows, counted from the end of the answer's row."""
         return list(self.children).index(_identity(child)) - len(self.children)
+
+    def top(self) -> Top | None:
+        """Returns how the rows of each key are cut, None where anyone reads all of them."""
+        if not self.tops or len(self.tops) < self.readers:
+            return None
+        first = self.tops[0][0]
+        return first if all(top == first for top, _ in self.tops) else None
 
     def fragment(self) -> Fragment:
         """Returns the finished fragment."""
@@ -204,6 +215,7 @@ def push(
             row_cap=row_cap or (limits.scan_rows if is_scan else limits.rows),
         )
         drafts[identity] = draft
+    draft.readers += 1
     if capabilities.first_rows:
         draft.first_only |= {
             _identity(child)

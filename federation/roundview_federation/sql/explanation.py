@@ -30,8 +30,9 @@ class FragmentExplained:
 class ReadExplained:
     """One relation of the question: what is wanted of it, how it is asked, what came.
 
-    `strategy` is customers, keys or scan; `why` has the numbers that chose it. The last fields
-    are None where the question did not run.
+    `strategy` is customers, keys, lookup or scan; `why` has the numbers that chose it;
+    `waits_for` names the reads whose keys it is asked by. The last fields are None where the
+    question did not run.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ReadExplained:
     why: str
     fragments: tuple[FragmentExplained, ...]
     pruned: tuple[str, ...]
+    waits_for: tuple[str, ...] = ()
     keys: int | None = None
     rows_fetched: int | None = None
     rows: int | None = None
@@ -101,10 +103,10 @@ def _read(
     connectors: Mapping[str, Connector],
     run: ReadRun | None,
 ) -> ReadExplained:
-    one = planned.read
+    one, bind = planned.read, planned.choice.bind
     if planned.customers is not None:
         strategy = "customers"
-    elif planned.choice.bind is not None:
+    elif bind is not None:
         strategy = "keys" if planned.key else "customers"
     else:
         strategy = "lookup" if one.arguments else "scan"
@@ -117,6 +119,7 @@ def _read(
         why=planned.choice.why,
         fragments=tuple(_fragments(plan, connectors)) if plan is not None else (),
         pruned=tuple(note for note in plan.notes if note.endswith("can match")) if plan else (),
+        waits_for=tuple(dict.fromkeys(name for name, _ in bind.of)) if bind is not None else (),
     )
     if run is not None:
         explained.keys = run.keys

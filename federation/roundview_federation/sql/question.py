@@ -13,6 +13,7 @@ from typing import Self
 import pyarrow as pa
 from cachetools import LRUCache
 
+from roundview_catalog.errors import RequestError
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
 from roundview_federation.plan import Found, Identifier, SourceStatus
@@ -25,6 +26,9 @@ from roundview_federation.sql.explanation import Explanation, explain
 from roundview_federation.sql.planning import PlannedQuery, plan_query, plans_of
 from roundview_federation.sql.running import Asked, Fetched, fetch
 from roundview_identity.store import Xref
+
+AUTO, DIRECT, EMBEDDED = "auto", "direct", "embedded"
+ENGINES = (AUTO, DIRECT, EMBEDDED)
 
 _PLANS = 256
 
@@ -131,13 +135,28 @@ class SqlQuestions:
         }
         return explain(planned, plans, connectors, decision)
 
-    async def run(self, text: str, request: Request, engine: DuckDBEngine) -> SqlResult:
-        """Answers a text; raises RequestError, SourceError, EngineError, IdentityError."""
+    async def run(
+        self, text: str, request: Request, engine: DuckDBEngine, *, choice: str = AUTO
+    ) -> SqlResult:
+        """Answers a text; raises RequestError, SourceError, EngineError, IdentityError.
+
+        `choice` is auto, direct or embedded: what may finish the question.
+        """
+        if choice not in ENGINES:
+            raise RequestError(
+                "there is no such engine", code="RV102", hint=f"one of {', '.join(ENGINES)}"
+            )
         snapshot = self.snapshot
         decision = snapshot.decide(request.principal)
         started = time.perf_counter()
         planned = await self.prepare(text, decision, allow_scan=request.allow_scan)
         prepared = time.perf_counter()
+        if choice == DIRECT and planned.direct is None:
+            raise RequestError(
+                "this question needs an engine",
+                code="RV103",
+                hint="direct answers columns of one relation, filtered, ordered and cut",
+            )
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
         params = {f"principal.{k}": v for k, v in decision.attributes.items()}
         fetched = await fetch(
@@ -155,16 +174,17 @@ class SqlQuestions:
         )
         arrived = time.perf_counter()
         seconds = {"plan": prepared - started, "fetch": arrived - prepared}
-        direct = planned.direct
+        direct = planned.direct if choice != EMBEDDED else None
         rows = fetched.runs[direct.read].table if direct is not None else None
-        if direct is not None and rows is not None and rows.num_rows <= MOST_ROWS:
+        is_small = rows is not None and (choice == DIRECT or rows.num_rows <= MOST_ROWS)
+        if direct is not None and rows is not None and is_small:
             made = direct.finish(rows, positional(len(planned.columns)))
             batches = _each(made)
             return SqlResult(
                 planned.columns,
                 planned,
                 fetched,
-                "direct",
+                DIRECT,
                 made.schema,
                 batches,
                 AsyncExitStack(),
@@ -179,7 +199,7 @@ class SqlQuestions:
                 planned.columns,
                 planned,
                 fetched,
-                "embedded",
+                EMBEDDED,
                 stream.schema,
                 stream,
                 stack.pop_all(),

@@ -126,7 +126,7 @@ def with_customers(rows: _Rows, source: str, xref: Xref) -> _Rows:
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
     known = encoded.dictionary.to_pylist()
-    linked = xref.linked(source, [key for key in known if key is not None])
+    linked = xref.customers_of(source, [key for key in known if key is not None])
     for name in wanted:
         values = [_said(name, key, linked) for key in known]
         column = pa.array(values, pa.string()).take(encoded.indices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -66,6 +66,7 @@ class FilesConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
@@ -135,6 +136,10 @@ class FilesConnector:
             lambda cursor, job: self._guarded(job, lambda: prove(cursor)),
             Deadline.after(_PROOF_SECONDS),
         )
+
+    async def warm(self, calls: Sequence[FilesCall], deadline: Deadline) -> None:
+        """Opens the engine."""
+        await self.prove_read_only()
 
     def explain(self, call: FilesCall) -> str:
         """Returns the statement."""

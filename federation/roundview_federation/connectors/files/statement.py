@@ -24,6 +24,7 @@ from roundview_federation.connectors.statement import (
 )
 from roundview_federation.key_sets import keyset_of
 from roundview_federation.plan import ChildRows, Fragment
+from roundview_federation.top_rows import TOP, Top
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Files
     _readable(tree, fragment.types)
     for child, rows in zip(fragment.children, trees[1:], strict=True):
         tree.append("expressions", _child(child, rows, scope))
+    if fragment.top is not None and not fragment.children and not fragment.top.is_loose:
+        tree.set("qualify", exp.Qualify(this=_is_among_first(fragment.top)))
     _limited(tree, fragment.row_cap)
     files = tuple(one.parameter for one in inputs)
     single = tree.copy()
@@ -224,6 +227,21 @@ def _limited(tree: exp.Select, row_cap: int) -> None:
         asked = exp.Coalesce(this=limit.expression.copy(), expressions=[most.copy()])
         most = exp.Anonymous(this="least", expressions=[asked, most])
     tree.set("limit", exp.Limit(expression=most))
+
+
+def _is_among_first(top: Top) -> exp.Expr:
+    """Returns whether a row is among the wanted ones of its key; infinite times do not count."""
+    is_finite = exp.Anonymous(this="isfinite", expressions=[top.by.copy()])
+    time = exp.Case(ifs=[exp.If(this=is_finite, true=top.by.copy())])
+    term = exp.Ordered(this=time, desc=top.is_descending, nulls_first=False)
+    rank = exp.Window(
+        this=exp.Anonymous(this="rank"),
+        partition_by=[top.key.copy()],
+        order=exp.Order(expressions=[term]),
+    )
+    shown = exp.Placeholder(this=TOP)
+    is_first = exp.LTE(this=rank, expression=exp.Add(this=shown, expression=exp.convert(1)))
+    return exp.or_(is_first, exp.Not(this=is_finite.copy()))
 
 
 def _bound_columns(trees: list[exp.Select]) -> dict[tuple[str, str], tuple[str, str]]:

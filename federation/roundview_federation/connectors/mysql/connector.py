@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -18,19 +18,21 @@ from roundview_federation.connectors.login import login_of
 from roundview_federation.connectors.mysql import failures, grants
 from roundview_federation.connectors.mysql.accesses import read_accesses
 from roundview_federation.connectors.mysql.layout import Layout, read_layout
+from roundview_federation.connectors.mysql.matching import Mismatch
 from roundview_federation.connectors.mysql.schema import read_tables
 from roundview_federation.connectors.mysql.sessions import Session, Sessions
 from roundview_federation.connectors.mysql.statement import (
     DEADLINE,
     LIMIT,
-    Mismatch,
+    Form,
     MysqlCall,
     Statement,
     compile_call,
     finish,
 )
-from roundview_federation.connectors.mysql.values import json_keys, one_key, parameter
+from roundview_federation.connectors.mysql.values import json_keys, json_rows, one_key, parameter
 from roundview_federation.connectors.port import Access, Capabilities
+from roundview_federation.connectors.warming import together
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
 
@@ -62,6 +64,7 @@ class MysqlConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
@@ -147,6 +150,17 @@ class MysqlConnector:
             await self._prove()
         return f"the login has no privilege but {', '.join(sorted(grants.HARMLESS))}"
 
+    async def warm(self, calls: Sequence[MysqlCall], deadline: Deadline) -> None:
+        """Opens some connections, reads what the tables are like, and finishes the statements."""
+        async with self._within(deadline):
+            layout = await self._ready()
+            await together(self._connect, self._limits.concurrency)
+            try:
+                for call in calls:
+                    finish(call, layout)
+            except Mismatch as mismatch:
+                raise failures.changed(self.source, str(mismatch)) from None
+
     def explain(self, call: MysqlCall) -> str:
         """Returns the statement, its keys of their declared types."""
         return call.explained
@@ -186,6 +200,11 @@ class MysqlConnector:
                 layout = known[0]
             self._layout = (layout, time.monotonic() + _LAYOUT_SECONDS)
             return layout
+
+    async def _connect(self, ready: asyncio.Barrier) -> None:
+        """Takes a connection until all others have theirs, so that each is another one."""
+        async with self._sessions.lend():
+            await ready.wait()
 
     async def _prove(self) -> None:
         self._is_proven = False
@@ -255,27 +274,33 @@ def _bound(
     statement: Statement, call: MysqlCall, params: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """Returns the statement's text and its values."""
-    bound: dict[str, Any] = dict(statement.constants)
-    for name, asked in statement.names.params.items():
-        bound[name] = parameter(params[asked], statement.natures[name])
+    single = _single_keys(statement.one, params)
+    form = statement.many if single is None else statement.one
+    bound: dict[str, Any] = dict(form.constants)
+    for name, asked in form.names.params.items():
+        bound[name] = parameter(params[asked], form.natures[name])
     most = call.fragment.row_cap + 1
     asked_most = params[statement.limit] if statement.limit else None
     bound[LIMIT] = most if asked_most is None else max(0, min(int(asked_most), most))
-    single = _single_keys(statement, params)
     if single is not None:
         bound.update(single)
-        return statement.one, bound
-    for name, asked in statement.names.keysets.items():
-        column = statement.keys[name]
-        bound[name] = json_keys(params[asked], column.nature, is_unsigned=column.is_unsigned)
-    return statement.many, bound
+        return form.text, bound
+    for name, asked in form.names.keysets.items():
+        columns = form.keys[name]
+        if len(columns) == 1:
+            (one,) = columns
+            bound[name] = json_keys(params[asked], one.nature, is_unsigned=one.is_unsigned)
+        else:
+            natures = [(one.nature, one.is_unsigned) for one in columns]
+            bound[name] = json_rows(params[asked], natures)
+    return form.text, bound
 
 
-def _single_keys(statement: Statement, params: Mapping[str, Any]) -> dict[str, Any] | None:
+def _single_keys(form: Form, params: Mapping[str, Any]) -> dict[str, Any] | None:
     """Returns the only key of every set, None where there are more or they need conversion."""
     single = {}
-    for name, asked in statement.names.keysets.items():
-        column, keys = statement.keys[name], params[asked]
+    for name, asked in form.names.keysets.items():
+        (column,), keys = form.keys[name], params[asked]
         if len(keys) != 1:
             return None
         key = one_key(keys[0], column.nature, is_unsigned=column.is_unsigned)

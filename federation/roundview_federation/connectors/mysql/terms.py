@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlglot import exp
@@ -18,14 +18,19 @@ _TYPES: Final[Mapping[str, exp.DataType]] = {
 }
 
 
-def json_table(keys: exp.Expr, columns: list[tuple[str, str]]) -> exp.Expr:
-    """Returns a JSON array as the table KEYS with typed columns that all hold the element."""
-    path = exp.Literal.string("$")
+Definition = tuple[str, str, str]
+"""A column of a table of keys: its name, its type, and where in an element its value is."""
+
+
+def json_table(keys: exp.Expr, columns: Sequence[Definition]) -> exp.Expr:
+    """Returns a JSON array as the table KEYS with typed columns."""
     definitions = [
         exp.JSONColumnDef(
-            this=exp.to_identifier(name, quoted=True), kind=exp.Var(this=kind), path=path.copy()
+            this=exp.to_identifier(name, quoted=True),
+            kind=exp.Var(this=kind),
+            path=exp.Literal.string(path),
         )
-        for name, kind in columns
+        for name, kind, path in columns
     ]
     table = exp.JSONTable(
         this=keys,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -63,6 +63,24 @@ def json_keys(keys: Iterable[Any], nature: Nature, *, is_unsigned: bool = False)
         return orjson.dumps(texts).decode()
     except TypeError:
         return orjson.dumps([key for key in texts if _is_text(key)]).decode()
+
+
+def json_rows(keys: Iterable[Sequence[Any]], columns: Sequence[tuple[Nature, bool]]) -> str:
+    """Returns keys of several columns as a JSON array of arrays; each is there whole or not.
+
+    `columns` are the nature of each and whether it holds no negative numbers.
+
+    >>> json_rows([("a", 1), ("b", "x")], [(Nature.TEXT, False), (Nature.NUMBER, False)])
+    '[["a",1]]'
+    """
+    rows = [
+        [
+            one_key(part, nature, is_unsigned=is_unsigned)
+            for part, (nature, is_unsigned) in zip(key, columns, strict=True)
+        ]
+        for key in keys
+    ]
+    return orjson.dumps([row for row in rows if None not in row]).decode()
 
 
 def one_key(key: Any, nature: Nature, *, is_unsigned: bool = False) -> Any:

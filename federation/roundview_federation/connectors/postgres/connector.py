@@ -17,6 +17,7 @@ from roundview_federation.connectors.postgres.accesses import read_accesses
 from roundview_federation.connectors.postgres.schema import read_tables
 from roundview_federation.connectors.postgres.sessions import Session, Sessions
 from roundview_federation.connectors.postgres.statement import PostgresCall, compile_call
+from roundview_federation.connectors.warming import together
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
 
@@ -45,6 +46,7 @@ class PostgresConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
@@ -103,6 +105,18 @@ class PostgresConnector:
                 return await self._prove()
 
         return await self._in_time(proven(), deadline)
+
+    async def warm(self, calls: Sequence[PostgresCall], deadline: Deadline) -> None:
+        """Opens some connections and has each of them prepare the statements."""
+
+        async def prepared() -> None:
+            if not self._proof:
+                await self._proven()
+            await together(
+                lambda ready: self._prepare(calls, ready, deadline), self._limits.concurrency
+            )
+
+        await self._in_time(prepared(), deadline)
 
     def explain(self, call: PostgresCall) -> str:
         """Returns the statement."""
@@ -177,6 +191,19 @@ class PostgresConnector:
                 self._doubt = (time.monotonic() + _DOUBT_SECONDS, error)
                 raise
         return self._proof
+
+    async def _prepare(
+        self, calls: Sequence[PostgresCall], ready: asyncio.Barrier, deadline: Deadline
+    ) -> None:
+        async with self._sessions.session() as session:
+            await ready.wait()
+            await session.bound(deadline.left)
+            for call in calls:
+                # The driver keeps what it has asked once; no keys find no rows.
+                nothing: list[Any] = [
+                    [] if name in call.keysets else None for name in call.parameters
+                ]
+                await session.connection.fetch(call.text, *nothing)
 
     async def _asked(self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline) -> Answer:
         try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind
 from roundview_federation.connectors.children import links_of
-from roundview_federation.connectors.postgres import columns
+from roundview_federation.connectors.postgres import columns, keys, top_rows
 from roundview_federation.connectors.statement import (
     Scope,
     bind_names,
@@ -22,6 +22,7 @@ from roundview_federation.connectors.statement import (
 )
 from roundview_federation.key_sets import keyset_of
 from roundview_federation.plan import ChildRows, Fragment
+from roundview_federation.top_rows import with_bar
 
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 _COMPARISONS = (
@@ -40,7 +41,8 @@ class PostgresCall:
     """One statement, the same text for any number of keys; `children` JSON columns end a row.
 
     `guarded` is `text` that fails where a value is too large, before the server reads that value.
-    `parameters` are the request's names of $1, $2 …; `keysets` those of them that are lists.
+    `parameters` are the request's names of $1, $2 …; `keysets` those of them that are lists, `rows`
+    those of lists whose values belong together.
     `declared` is the kind that the catalog says the column of a key set has; a parameter of
     `equalities` is only compared for equality, so that one that does not fit finds nothing.
     """
@@ -49,6 +51,7 @@ class PostgresCall:
     guarded: str
     parameters: tuple[str, ...]
     keysets: frozenset[str]
+    rows: tuple[tuple[str, ...], ...]
     declared: Mapping[str, Kind]
     equalities: frozenset[str]
     children: int
@@ -64,12 +67,19 @@ def compile_call(
 
     A text of more than `largest` bytes is too large.
     """
-    fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
+    fragment = with_key_parts(fragment, lambda row: keys.is_row(row, scope))
     form = ""
-    tree = _translated(fragment.tree, scope)
+    if fragment.top is not None and top_rows.is_possible(fragment.top, scope):
+        raised = with_bar(fragment.tree, fragment.top, nulls_are_large=True)
+        scope = scope_of(replace(fragment, tree=raised), tables)
+        tree = _translated(raised, scope)
+        top_rows.raise_bar(tree, fragment.top, scope)
+    else:
+        tree = _translated(fragment.tree, scope)
     for at, child in enumerate(fragment.children):
         form = _add_child(tree, child, scope, f"below{at}", is_grouped=fragment.is_scan)
+    rows = tuple(keys.bind_rows(tree, scope))
     _limit(tree, fragment.row_cap)
     for table in tree.find_all(exp.Table):
         if isinstance(table.this, exp.Identifier):
@@ -88,7 +98,8 @@ def compile_call(
         guarded=tree.sql(dialect="postgres", identify=True),
         parameters=tuple(asked[name] for name in order),
         keysets=frozenset(names.keysets.values()),
-        declared=_declared_kinds(fragment, scope),
+        rows=rows,
+        declared=keys.declared_kinds(fragment, scope),
         equalities=_equalities(fragment),
         children=len(fragment.children),
         row_cap=fragment.row_cap,
@@ -253,19 +264,6 @@ def _rows_of(inner: exp.Select, scope: Scope) -> exp.Expr:
     name = "json_build_array" if is_one else "json_agg"
     rows = exp.Anonymous(this=name, expressions=[row])
     return exp.alias_(rows, "rows", quoted=True)
-
-
-def _declared_kinds(fragment: Fragment, scope: Scope) -> Mapping[str, Kind]:
-    found: dict[str, Kind] = {}
-    for tree in (fragment.tree, *(child.tree for child in fragment.children)):
-        for node in tree.find_all(exp.EQ):
-            keys = keyset_of(node)
-            if keys is None or not isinstance(keys[0], exp.Column):
-                continue
-            declared = scope.column(keys[0])
-            if declared is not None:
-                found[keys[1]] = declared.type.kind
-    return found
 
 
 def _equalities(fragment: Fragment) -> frozenset[str]:

@@ -48,21 +48,29 @@ def fitting(call: PostgresCall, bound: Sequence[Any], types: Sequence[str]) -> l
     `types` are the server's names: `int4[]`, `text`. Raises Unfit where nothing can be found.
     """
     result: list[Any] = []
+    fitted: dict[str, list[Any]] = {}
     for name, value, type_ in zip(call.parameters, bound, types, strict=True):
         base = type_.removesuffix("[]")
         if name in call.keysets:
             family = _FAMILIES.get(call.declared.get(name, Kind.JSON))
             if family is not None and base not in family:
                 raise TypeChanged
-            kept = [one for one in (_fit(key, base) for key in value) if one is not None]
-            if not kept:
-                raise Unfit
-            result.append(kept)
+            fitted[name] = [_fit(key, base) for key in value]
+            result.append(fitted[name])
         else:
             fit = None if value is None else _fit(value, base)
             if fit is None and value is not None:
                 raise Unfit
             result.append(fit)
+    alone = [(name,) for name in fitted if not any(name in row for row in call.rows)]
+    for row in (*alone, *call.rows):
+        # Each key is kept or dropped as a whole.
+        together = zip(*(fitted[name] for name in row), strict=True)
+        kept = [key for key in together if None not in key]
+        if not kept:
+            raise Unfit
+        for name, values in zip(row, zip(*kept, strict=True), strict=True):
+            fitted[name][:] = values
     return result
 
 

@@ -160,6 +160,9 @@ class RestConnector:
             return "only GET is sent"
         return f"only GET is sent, and POST declared to be a query to {', '.join(posted)}"
 
+    async def warm(self, calls: Sequence[RestCall], deadline: Deadline) -> None:
+        """Does nothing: a request ahead would be one more for the source to answer."""
+
     def explain(self, call: RestCall) -> str:
         """Returns the calls that may be made, without values."""
         if call.held is not None:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,7 @@ class SqliteConnector:
         first_rows=True,
         order=True,
         limit=True,
+        top_rows=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
@@ -105,6 +106,10 @@ class SqliteConnector:
             lambda opened, job: self._asked(opened, job, self._prove),
             Deadline.after(_PROOF_SECONDS),
         )
+
+    async def warm(self, calls: Sequence[SqliteCall], deadline: Deadline) -> None:
+        """Opens the file, as every thread does for itself."""
+        await self.prove_read_only()
 
     def explain(self, call: SqliteCall) -> str:
         """Returns the statement."""
@@ -264,6 +269,8 @@ def _bound(call: SqliteCall, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_possible(key: Any) -> bool:
+    if isinstance(key, tuple):
+        return all(map(_is_possible, key))
     if isinstance(key, int):
         return key in _INT64
     if isinstance(key, str):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind
+from roundview_federation.connectors.sqlite import top_rows
 from roundview_federation.connectors.statement import (
     BoundNames,
+    KeysetForm,
     Scope,
     bind_names,
     qualified,
@@ -21,6 +23,7 @@ from roundview_federation.connectors.statement import (
     with_views,
 )
 from roundview_federation.plan import ChildRows, Fragment
+from roundview_federation.top_rows import Top, with_bar
 
 _WHOLE = (Kind.INTEGER, Kind.BIGINT)
 
@@ -38,7 +41,10 @@ class SqliteCall:
 def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> SqliteCall:
     """Returns the statement of a fragment."""
     scope = scope_of(fragment, tables)
-    tree = _translated(fragment.tree, scope)
+    if fragment.top is not None and top_rows.is_possible(fragment.top, scope):
+        tree, scope = _with_top(fragment, fragment.top, tables)
+    else:
+        tree = _translated(fragment.tree, scope)
     for child in fragment.children:
         rows = exp.Subquery(this=_child(child, scope))
         tree.append("expressions", exp.alias_(rows, f"rows_{child.alias}", quoted=True, copy=False))
@@ -52,9 +58,25 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Sqlit
     return SqliteCall(text, names, len(fragment.children), fragment.row_cap)
 
 
-def _translated(tree: exp.Select, scope: Scope) -> exp.Select:
+def _with_top(
+    fragment: Fragment, top: Top, tables: Mapping[str, SourceTable]
+) -> tuple[exp.Select, Scope]:
+    raised = with_bar(fragment.tree, top, nulls_are_large=False)
+    scope = scope_of(replace(fragment, tree=raised), tables)
+    keys: list[exp.Placeholder] = []
+
+    def is_key(column: exp.Expr, given: exp.Placeholder) -> exp.Expr:
+        keys.append(given)
+        return top_rows.is_key(column)
+
+    tree = _translated(raised, scope, is_key)
+    top_rows.raise_bar(tree, top, scope, keys[0])
+    return tree, scope
+
+
+def _translated(tree: exp.Select, scope: Scope, form: KeysetForm | None = None) -> exp.Select:
     result = with_physical_names(with_views(qualified(tree), scope), scope)
-    return with_exact_text(with_keysets(result, _in_json), scope, "BINARY")
+    return with_exact_text(with_keysets(result, form or _in_json), scope, "BINARY")
 
 
 def _in_json(column: exp.Expr, keys: exp.Placeholder) -> exp.Expr:
