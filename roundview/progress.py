@@ -10,6 +10,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -37,3 +38,20 @@ def progress(title: str) -> Iterator[Report]:
             bar.update(task, description=f"{title}: {stage}", completed=done, total=total)
 
         yield report
+
+
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """Shows for how long something is waited for; silent unless standard error is a terminal."""
+    console = Console(stderr=True)
+    shown = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with shown:
+        shown.add_task(title, total=None)
+        yield

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from roundview.cli import asking, catalogs, identities, serving
+from roundview.cli import asking, catalogs, identities, serving, sql
 from roundview_catalog.errors import CatalogError, InternalError, RoundviewError
 
 _JSON = "roundview.json"
@@ -17,13 +17,14 @@ Examples:
   roundview demo
   roundview customer phone="+49 30 4007919"
   roundview customer order_number=INV-00012 --json
+  roundview sql "SELECT count(*) FROM sales_order"
   roundview sources
   roundview check my-catalog
 
 \b
 Exit codes: 0 an answer (a partial one too), 1 the catalog is wrong, 2 the request is wrong,
 3 not allowed, 4 a source failed, 5 the engine failed, 6 the identifier leads to no single
-customer, 70 our fault."""
+customer, 70 our fault, 130 stopped by Ctrl-C."""
 
 
 class _Front(TyperGroup):
@@ -40,7 +41,8 @@ class _Front(TyperGroup):
         except RoundviewError as error:
             if ctx.meta[_DEBUG]:
                 raise
-            raise typer.Exit(_report(error, as_json=ctx.meta[_JSON])) from None
+            code = _report(error, as_json=ctx.meta[_JSON], statement=ctx.meta.get(sql.STATEMENT))
+            raise typer.Exit(code) from None
         except Exception as error:
             # Exit, Abort and usage errors of the command line library carry their exit code.
             expected = hasattr(error, "exit_code") or isinstance(error, BrokenPipeError)
@@ -81,14 +83,24 @@ app.command("introspect", epilog=catalogs.INTROSPECT_EXAMPLES)(catalogs.introspe
 app.command("schemas", epilog=catalogs.SCHEMAS_EXAMPLES)(catalogs.schemas)
 app.command("customer", epilog=asking.CUSTOMER_EXAMPLES)(asking.customer)
 app.command("sources", epilog=asking.SOURCES_EXAMPLES)(asking.sources)
+app.command("sql", epilog=sql.SQL_EXAMPLES)(sql.sql)
+app.command("explain", epilog=sql.EXPLAIN_EXAMPLES)(sql.explain)
 app.add_typer(identities.app, name="identity")
 
 
-def _report(error: RoundviewError, *, as_json: bool) -> int:
-    """Says on standard error what failed, with `--json` also as JSON; returns the exit code."""
+def _report(error: RoundviewError, *, as_json: bool, statement: str | None = None) -> int:
+    """Says on standard error what failed, with `--json` also as JSON; returns the exit code.
+
+    An error that knows its place in the statement points at it.
+    """
     problems = error.problems if isinstance(error, CatalogError) else ()
     for line in problems or (error,):
         typer.echo(str(line), err=True)
+    position = error.extensions.get("position")
+    if statement is not None and position is not None:
+        from roundview.sql.pointing import pointed
+
+        typer.echo(pointed(statement, position), err=True)
     candidates = error.extensions.get("candidates", ())
     for candidate in candidates:
         typer.echo(f"  {candidate.customer_id}  {candidate.hint}", err=True)

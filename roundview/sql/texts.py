@@ -57,7 +57,8 @@ def json_columns(batch: pa.RecordBatch, columns: Sequence[OutputColumn]) -> list
     word for. Values of type json are parts of the document.
     """
     return [
-        json_values(array, column.type) for array, column in zip(batch.columns, columns, strict=True)
+        json_values(array, column.type)
+        for array, column in zip(batch.columns, columns, strict=True)
     ]
 
 

@@ -72,7 +72,7 @@ def statements() -> list[tuple[str, bool]]:
             continue
         refused = line.startswith(f"? {NOT_SUPPORTED} ")
         text = line.removeprefix(f"? {NOT_SUPPORTED} ")
-        if not text.split()[0].strip("(").upper() in ("SELECT", "WITH", "VALUES"):
+        if text.split()[0].strip("(").upper() not in ("SELECT", "WITH", "VALUES"):
             text = f"SELECT id, {text} FROM odd ORDER BY id"
         found.append((text, refused))
     return found

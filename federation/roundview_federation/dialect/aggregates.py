@@ -134,7 +134,9 @@ def _summed(translator: Translator, called: Call, value: Value, use: Use) -> Val
     node, own = called.node, value.type
     is_average = isinstance(node, exp.Avg)
     if own is UNKNOWN:
-        raise refuse(FUNCTION, f"function {node.key}(unknown) is not unique", node, sqlstate="42725")
+        raise refuse(
+            FUNCTION, f"function {node.key}(unknown) is not unique", node, sqlstate="42725"
+        )
     if own == INTERVAL or (own.category != "N"):
         if own == INTERVAL:
             raise unsupported(f"{node.key} of intervals", node)
@@ -145,7 +147,7 @@ def _summed(translator: Translator, called: Call, value: Value, use: Use) -> Val
         )
     if own.name == "numeric":
         type_ = numeric(38, own.scale or 0, own.exact)
-        raw = cast(value.node, type_)
+        raw: exp.Expr = cast(value.node, type_)
     else:
         type_, raw = numeric(38, 0), value.node
     total = use(_call(translator, called, "sum", raw))

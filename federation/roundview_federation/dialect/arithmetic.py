@@ -125,9 +125,7 @@ def divided(kind: type[exp.Expr], left: Value, right: Value) -> exp.Expr:
 def nonzero(c: Ref, d: Ref) -> exp.Expr:
     """Returns the divisor d of c, NULL or an error where it is zero."""
     is_null = exp.Is(this=c(), expression=exp.Null())
-    return when(
-        binary(exp.EQ, d(), number(0)), when(is_null, exp.Null(), fail("22012")), d()
-    )
+    return when(binary(exp.EQ, d(), number(0)), when(is_null, exp.Null(), fail("22012")), d())
 
 
 def finite(node: exp.Expr, *operands: exp.Expr) -> exp.Expr:
@@ -198,9 +196,7 @@ def _decimals(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr)
         node = left.node
         if digits > 18 and (first.precision or 38) <= 18 and (second.precision or 38) <= 18:
             node = cast(node, numeric(19, scales[0]))
-        return Value(
-            binary(exp.Mul, node, right.node), numeric(digits, scale, exact), source
-        )
+        return Value(binary(exp.Mul, node, right.node), numeric(digits, scale, exact), source)
     scale = max(scales)
     digits = max(first.digits, second.digits) + scale
     if kind is exp.Mod:
@@ -220,7 +216,14 @@ def _doubles(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) 
         raise refuse(FUNCTION, "there is no operator % for double precision", source)
 
     def body(a: exp.Expr, b: exp.Expr) -> exp.Expr:
-        divisor = nonzero(a.copy, b.copy) if kind is exp.Div else b
+        divisor = b
+        if kind is exp.Div:
+            # NaN / 0 is NaN.
+            is_wrong = exp.And(
+                this=binary(exp.EQ, b.copy(), number(0)),
+                expression=exp.Not(this=exp.Paren(this=call("isnan", a.copy()))),
+            )
+            divisor = guarded(is_wrong, "22012", b)
         made = finite(binary(kind, a, divisor), a, b)
         if kind is exp.Add or kind is exp.Sub:
             return made
@@ -272,9 +275,7 @@ def _dates(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) ->
     if kind is exp.Mul and INTERVAL in (first, second):
         other, span = (left, right) if second == INTERVAL else (right, left)
         if other.type.is_integer:
-            return Value(
-                binary(exp.Mul, span.node, cast(other.node, BIGINT)), INTERVAL, source
-            )
+            return Value(binary(exp.Mul, span.node, cast(other.node, BIGINT)), INTERVAL, source)
         raise unsupported("an interval times a fraction", source)
     if kind is exp.Div and first == INTERVAL:
         raise unsupported("dividing an interval", source)
@@ -311,9 +312,7 @@ def _elapsed(left: Value, right: Value) -> exp.Expr:
 
 
 def _no_operator(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) -> Exception:
-    return refuse(
-        FUNCTION, f"there is no operator {left.type} {SIGNS[kind]} {right.type}", source
-    )
+    return refuse(FUNCTION, f"there is no operator {left.type} {SIGNS[kind]} {right.type}", source)
 
 
 __all__ = ["arithmetic", "divided", "finite", "negative", "numbers", "power"]

@@ -188,9 +188,7 @@ def _double_text(d: Callable[[], exp.Expr]) -> exp.Expr:
             exp.If(this=call("isnan", d()), true=string("NaN")),
             exp.If(
                 this=call("isinf", d()),
-                true=when(
-                    binary(exp.GT, d(), number(0)), string("Infinity"), string("-Infinity")
-                ),
+                true=when(binary(exp.GT, d(), number(0)), string("Infinity"), string("-Infinity")),
             ),
             # Just where the two change to exponents differs.
             exp.If(this=is_odd, true=fail("0A000")),
@@ -280,7 +278,9 @@ def _read_boolean(value: Value, type_: PgType) -> exp.Expr:
         return exp.Case(
             ifs=[
                 exp.If(
-                    this=call("regexp_full_match", t(), string("(?i)(t|tr|tru|true|y|ye|yes|on|1)")),
+                    this=call(
+                        "regexp_full_match", t(), string("(?i)(t|tr|tru|true|y|ye|yes|on|1)")
+                    ),
                     true=exp.Boolean(this=True),
                 ),
                 exp.If(

@@ -134,7 +134,9 @@ def is_in(translator: Translator, node: exp.Expr) -> Value:
         left, right = _against_query(translator, value, query, node)
         made = exp.In(this=closed(left), query=right)
     elif value.type is ROW:
-        parts = [compare(exp.EQ, value, translator.value(one), node).node for one in node.expressions]
+        parts = [
+            compare(exp.EQ, value, translator.value(one), node).node for one in node.expressions
+        ]
         made = _any([parts[0], *parts[1:]])
     else:
         items = [translator.value(part) for part in node.expressions]
@@ -161,7 +163,9 @@ def any_of(translator: Translator, node: exp.Expr) -> Value:
     value = translator.value(node.this)
     kind = type(node)
     if isinstance(inner, exp.Array):
-        parts = [compare(kind, value, translator.value(part), node).node for part in inner.expressions]
+        parts = [
+            compare(kind, value, translator.value(part), node).node for part in inner.expressions
+        ]
         if not parts:
             raise unsupported("an empty array", node)
         return Value(_all(parts) if is_all else _any(parts), BOOLEAN, node)

@@ -7,12 +7,11 @@ same is done with whole numbers of 128 bits; what does not fit ends the statemen
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot import exp
 
-from roundview_federation.dialect.types import INTEGER, PgType, as_numeric, numeric
+from roundview_federation.dialect.types import INTEGER, TEXT, PgType, as_numeric, numeric
 from roundview_federation.dialect.values import (
+    Ref,
     binary,
     call,
     cast,
@@ -28,8 +27,6 @@ from roundview_federation.dialect.values import (
 
 # Digits behind the point that a quotient is kept with: 14 remain before it.
 SCALE = 24
-
-Ref = Callable[[], exp.Expr]
 
 
 def quotient(left: exp.Expr, left_type: PgType, right: exp.Expr, right_type: PgType) -> exp.Expr:
@@ -63,11 +60,10 @@ def shifted(node: exp.Expr, type_: PgType, shift: int) -> exp.Expr:
 
 def _checked(a: Ref, b: Ref, least: int) -> exp.Expr:
     is_zero = binary(exp.EQ, b(), number(0))
-    digits = lambda ref: cast_text(call("abs", ref()))  # noqa: E731
     body = let(
-        "x", digits(a),
+        "x", cast(call("abs", a()), TEXT),
         lambda x: let(
-            "y", digits(b),
+            "y", cast(call("abs", b()), TEXT),
             lambda y: let("r", _scale(x, y, least), lambda r: _divided(a, b, r)),
         ),
     )  # fmt: skip
@@ -80,11 +76,6 @@ def _checked(a: Ref, b: Ref, least: int) -> exp.Expr:
     )
 
 
-def cast_text(node: exp.Expr) -> exp.Expr:
-    """Returns the digits of a whole number."""
-    return exp.Cast(this=node, to=exp.DataType(this=exp.DType.VARCHAR))
-
-
 def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
     """Returns how many digits behind the point PostgreSQL computes, from both texts of digits."""
 
@@ -94,7 +85,7 @@ def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
 
     def leading(ref: Ref) -> exp.Expr:
         size = binary(exp.Sub, call("length", ref()), binary(exp.Mul, weight(ref), number(4)))
-        return exp.Cast(this=call("left", ref(), size), to=exp.DataType(this=exp.DType.INT))
+        return cast(call("left", ref(), size), INTEGER)
 
     smaller = when(binary(exp.LTE, leading(x), leading(y)), number(1), number(0))
     weights = binary(exp.Sub, binary(exp.Sub, weight(x), weight(y)), smaller)
@@ -104,18 +95,20 @@ def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
 
 def _divided(a: Ref, b: Ref, r: Ref) -> exp.Expr:
     """Returns the quotient rounded to r digits, half away from zero."""
-    top, bottom = lambda: call("abs", a()), lambda: call("abs", b())  # noqa: E731
     power = guarded(
         binary(exp.GT, r(), number(SCALE)), "0A000",
         huge(call("rpad", string("1"), cast(binary(exp.Add, r(), number(1)), INTEGER), string("0"))),
     )  # fmt: skip
 
+    def size(ref: Ref) -> exp.Expr:
+        return call("abs", ref())
+
     def rounded(p: Ref) -> exp.Expr:
-        whole = binary(exp.IntDiv, top(), bottom())
-        rest = binary(exp.Mod, top(), bottom())
+        whole = binary(exp.IntDiv, size(a), size(b))
+        rest = binary(exp.Mod, size(a), size(b))
         twice = binary(exp.Mul, number(2), binary(exp.Mul, rest, p()))
         part = binary(
-            exp.IntDiv, binary(exp.Add, twice, bottom()), binary(exp.Mul, number(2), bottom())
+            exp.IntDiv, binary(exp.Add, twice, size(b)), binary(exp.Mul, number(2), size(b))
         )
         return binary(exp.Add, binary(exp.Mul, whole, p()), part)
 
@@ -123,10 +116,10 @@ def _divided(a: Ref, b: Ref, r: Ref) -> exp.Expr:
         # The same digits at the scale of the column.
         up = binary(exp.IntDiv, huge(string("1" + "0" * SCALE)), p())
         digits = binary(exp.Mul, rounded(p), up)
-        is_negative = binary(exp.NEQ, binary(exp.LT, a(), number(0)), binary(exp.LT, b(), number(0)))
-        signed = let(
-            "q", digits, lambda q: when(is_negative, exp.Neg(this=q()), q())
+        is_negative = binary(
+            exp.NEQ, binary(exp.LT, a(), number(0)), binary(exp.LT, b(), number(0))
         )
+        signed = let("q", digits, lambda q: when(is_negative, exp.Neg(this=q()), q()))
         unit = cast(string("0." + "0" * (SCALE - 1) + "1"), numeric(SCALE, SCALE))
         return binary(exp.Mul, cast(signed, numeric(38, 0)), unit)
 

@@ -46,7 +46,16 @@ from roundview_federation.dialect.types import (
     common,
     numeric,
 )
-from roundview_federation.dialect.values import Ref, Value, binary, call, cast, let_all, string, when
+from roundview_federation.dialect.values import (
+    Ref,
+    Value,
+    binary,
+    call,
+    cast,
+    let_all,
+    string,
+    when,
+)
 
 if TYPE_CHECKING:
     from roundview_federation.dialect.queries import Translator
@@ -83,7 +92,9 @@ def target(to: exp.Expr) -> tuple[PgType, int | None]:
 
 def _column(translator: Translator, node: exp.Expr) -> Value:
     table, name = node.args["table"].args["this"], node.args["this"].args["this"]
-    return Value(node.copy() if node.parent is None else node, translator.columns[table][name], node)
+    return Value(
+        node.copy() if node.parent is None else node, translator.columns[table][name], node
+    )
 
 
 def _literal(translator: Translator, node: exp.Expr) -> Value:
@@ -171,7 +182,11 @@ def _grouped(node: exp.Expr) -> exp.Expr:
 
 def _not(translator: Translator, node: exp.Expr) -> Value:
     inner = translator.condition(node.this, "NOT")
-    return Value(exp.Not(this=inner if isinstance(inner, exp.Paren) else exp.Paren(this=inner)), BOOLEAN, node)
+    return Value(
+        exp.Not(this=inner if isinstance(inner, exp.Paren) else exp.Paren(this=inner)),
+        BOOLEAN,
+        node,
+    )
 
 
 def _comparison(translator: Translator, node: exp.Expr) -> Value:

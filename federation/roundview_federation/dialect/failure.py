@@ -63,7 +63,12 @@ def failure(error: Exception) -> RoundviewError:
     if own is not None:
         return _error(own.group(1))
     kind = type(error).__name__
-    if kind in ("OutOfRangeException", "ConversionException", "InvalidInputException", "BinderException"):
+    if kind in (
+        "OutOfRangeException",
+        "ConversionException",
+        "InvalidInputException",
+        "BinderException",
+    ):
         for sign, sqlstate in _SIGNS:
             if sign in text:
                 return _error(sqlstate)

@@ -17,15 +17,69 @@ from roundview_federation.dialect.values import Value
 _FORMS = {**TEXT_FUNCTIONS, **NUMBER_FUNCTIONS, **TIME_FUNCTIONS}
 # PostgreSQL has these and Roundview does not.
 _MISSING = frozenset(
-    "age array_length array_position array_to_string cardinality date_bin format initcap"
-    " json_build_object jsonb_build_object justify_days justify_hours justify_interval lcm"
-    " make_interval make_time make_timestamp make_timestamptz normalize quote_ident"
-    " quote_literal quote_nullable random regexp_count regexp_match regexp_matches"
-    " regexp_replace regexp_split_to_array regexp_substr reverse scale sha256 string_to_array"
-    " timezone to_date to_number to_timestamp trim_scale unaccent width_bucket"
-    " corr covar_pop covar_samp regr_slope regr_intercept regr_r2 regr_count regr_avgx regr_avgy"
-    " regr_sxx regr_syy regr_sxy bit_and bit_or bit_xor json_agg jsonb_agg json_object_agg"
-    " jsonb_object_agg range_agg xmlagg".split()
+    [
+        "age",
+        "array_length",
+        "array_position",
+        "array_to_string",
+        "cardinality",
+        "date_bin",
+        "format",
+        "initcap",
+        "json_build_object",
+        "jsonb_build_object",
+        "justify_days",
+        "justify_hours",
+        "justify_interval",
+        "lcm",
+        "make_interval",
+        "make_time",
+        "make_timestamp",
+        "make_timestamptz",
+        "normalize",
+        "quote_ident",
+        "quote_literal",
+        "quote_nullable",
+        "random",
+        "regexp_count",
+        "regexp_match",
+        "regexp_matches",
+        "regexp_replace",
+        "regexp_split_to_array",
+        "regexp_substr",
+        "reverse",
+        "scale",
+        "sha256",
+        "string_to_array",
+        "timezone",
+        "to_date",
+        "to_number",
+        "to_timestamp",
+        "trim_scale",
+        "unaccent",
+        "width_bucket",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "regr_slope",
+        "regr_intercept",
+        "regr_r2",
+        "regr_count",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_sxx",
+        "regr_syy",
+        "regr_sxy",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "json_agg",
+        "jsonb_agg",
+        "json_object_agg",
+        "jsonb_object_agg",
+        "range_agg",
+        "xmlagg",
+    ]
 )
 # These are answered in other places.
 _OTHERS = ("now", "row", *NAMED)

@@ -221,9 +221,7 @@ def _infinite(x: Callable[[], exp.Expr]) -> exp.Expr:
 
 def _vanishing(x: Callable[[], exp.Expr]) -> exp.Expr:
     """Tells where exp(x) would be too small for a double."""
-    return exp.And(
-        this=binary(exp.LT, x(), number(-745)), expression=call("isfinite", x())
-    )
+    return exp.And(this=binary(exp.LT, x(), number(-745)), expression=call("isfinite", x()))
 
 
 _LOGARITHM = ((_negative, "2201E"), (_zero, "2201E"))

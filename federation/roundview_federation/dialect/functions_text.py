@@ -63,15 +63,15 @@ def substring(values: Sequence[Value], source: exp.Expr) -> Value:
     if len(values) == 2:
         if first is not None:
             return Value(call("substring", text.node, number(max(first, 1))), TEXT, source)
-        node = call("substring", text.node, call("greatest", start.node, number(1)))
+        made = call("substring", text.node, call("greatest", start.node, number(1)))
         # greatest leaves NULL out.
-        return Value(_unless_null(node, start.node), TEXT, source)
+        return Value(_unless_null(made, start.node), TEXT, source)
     size = _constant(values[2])
     if first is not None and size is not None and size >= 0:
         end = first + size
         begin = max(first, 1)
-        node = call("substring", text.node, number(begin), number(max(end - begin, 0)))
-        return Value(node, TEXT, source)
+        made = call("substring", text.node, number(begin), number(max(end - begin, 0)))
+        return Value(made, TEXT, source)
 
     def body(t: exp.Expr, s: exp.Expr, n: exp.Expr) -> exp.Expr:
         wide = exp.Cast(this=s, to=exp.DataType(this=exp.DType.BIGINT))
@@ -260,9 +260,7 @@ def _unless_null(node: exp.Expr, other: exp.Expr) -> exp.Expr:
 
 
 def _capped(size: exp.Expr) -> exp.Expr:
-    return let(
-        "m", size, lambda m: guarded(binary(exp.GT, m(), number(MAX_TEXT)), "54000", m())
-    )
+    return let("m", size, lambda m: guarded(binary(exp.GT, m(), number(MAX_TEXT)), "54000", m()))
 
 
 _LENGTH = (form("text", simple("length", INTEGER)),)

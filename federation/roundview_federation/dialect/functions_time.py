@@ -46,9 +46,22 @@ FIELDS: Mapping[str, tuple[str, int]] = {
     "microseconds": ("microsecond", 0), "epoch": ("epoch_us", 6),
 }  # fmt: skip
 _OF_DAY = frozenset({"hour", "minute", "second", "milliseconds", "microseconds"})
-_OF_INTERVAL = frozenset({"year", "month", "day", "hour", "minute", "second", "milliseconds", "microseconds", "quarter"})
+_OF_INTERVAL = frozenset(
+    {"year", "month", "day", "hour", "minute", "second", "milliseconds", "microseconds", "quarter"}
+)
 _TRUNCATED = frozenset(
-    "microseconds milliseconds second minute hour day week month quarter year".split()
+    [
+        "microseconds",
+        "milliseconds",
+        "second",
+        "minute",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "quarter",
+        "year",
+    ]
 )
 _SPELLED = {
     "years": "year", "months": "month", "days": "day", "hours": "hour", "minutes": "minute",
@@ -126,7 +139,9 @@ def to_char(values: Sequence[Value], source: exp.Expr) -> Value:
         parts: list[exp.Expr] = []
         for text, is_quarter in pieces:
             parts.append(
-                cast(call("quarter", t()), TEXT) if is_quarter else call("strftime", t(), string(text))
+                cast(call("quarter", t()), TEXT)
+                if is_quarter
+                else call("strftime", t(), string(text))
             )
         node = parts[0] if len(parts) == 1 else call("concat", *parts)
         in_range = exp.And(
@@ -151,9 +166,7 @@ def no_mask(values: Sequence[Value], source: exp.Expr) -> Value:
 
 def made_date(values: Sequence[Value], source: exp.Expr) -> Value:
     """Returns make_date(year, month, day)."""
-    year = let(
-        "y", values[0].node, lambda y: guarded(binary(exp.LT, y(), number(1)), "0A000", y())
-    )
+    year = let("y", values[0].node, lambda y: guarded(binary(exp.LT, y(), number(1)), "0A000", y()))
     return Value(call("make_date", year, values[1].node, values[2].node), DATE, source)
 
 
@@ -197,7 +210,7 @@ def _guarded(name: str, part: str, own: PgType, t: Callable[[], exp.Expr]) -> ex
         node = cast(call("date_part", string(part), t()), PgType("bigint"))
     if name in ("year", "isoyear", "decade", "century", "millennium", "epoch"):
         # PostgreSQL counts years before 1 and infinite dates its own way.
-        odd = call("isinf", t())
+        odd: exp.Expr = call("isinf", t())
         if name != "epoch":
             odd = exp.Or(this=odd, expression=binary(exp.LT, t(), cast(string(_STARTS), own)))
         node = guarded(odd, "0A000", node)
@@ -242,7 +255,7 @@ def _pieces(mask: str, source: exp.Expr) -> list[tuple[str, bool]]:
                 at += len(name)
                 break
         else:
-            if rest[0].isalnum() or not rest[0].isascii() or rest[0] in "\"\\":
+            if rest[0].isalnum() or not rest[0].isascii() or rest[0] in '"\\':
                 raise unsupported("this mask of to_char", source)
             text += "%%" if rest[0] == "%" else rest[0]
             at += 1

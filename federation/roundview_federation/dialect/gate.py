@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from roundview_federation.dialect.allowed import ALLOWED, BINDING, CHAINED, PREFIX
 from roundview_federation.dialect.functions import NAMES
@@ -73,11 +73,11 @@ def _offset(text: str, errors: list[dict[str, Any]] | None) -> int | None:
     """Returns where the parser stopped: it tells line and the column of the word's end."""
     if not errors or errors[0].get("line") is None:
         return None
-    line, column = errors[0]["line"], errors[0].get("col") or 1
+    line, column = int(errors[0]["line"]), int(errors[0].get("col") or 1)
     starts = [0] + [at + 1 for at, sign in enumerate(text) if sign == "\n"]
     if line > len(starts):
         return None
-    word = errors[0].get("highlight") or " "
+    word = str(errors[0].get("highlight") or " ")
     return min(max(starts[line - 1] + column - len(word), 0), len(text))
 
 
@@ -100,7 +100,10 @@ def _check(tree: exp.Query, joins: list[int]) -> None:
         elif kind is exp.Join:
             args = node.args
             conditions += bool(
-                args.get("on") or args.get("using") or args.get("method") or args.get("kind") == "CROSS"
+                args.get("on")
+                or args.get("using")
+                or args.get("method")
+                or args.get("kind") == "CROSS"
             )
         elif issubclass(kind, exp.SetOperation):
             branches += 1

@@ -15,9 +15,31 @@ AGGREGATES: tuple[type[exp.Expr], ...] = (
     exp.Grouping,
 )  # fmt: skip
 AGGREGATE_NAMES = frozenset(
-    "every stddev stddev_samp stddev_pop variance var_samp var_pop corr covar_pop covar_samp"
-    " regr_slope regr_intercept regr_r2 regr_count regr_avgx regr_avgy regr_sxx regr_syy"
-    " regr_sxy bit_and bit_or bit_xor mode".split()
+    [
+        "every",
+        "stddev",
+        "stddev_samp",
+        "stddev_pop",
+        "variance",
+        "var_samp",
+        "var_pop",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "regr_slope",
+        "regr_intercept",
+        "regr_r2",
+        "regr_count",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_sxx",
+        "regr_syy",
+        "regr_sxy",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "mode",
+    ]
 )
 
 

@@ -182,9 +182,7 @@ class From:
             real = self.resolver.unique(name)
             named = (alias.args.get("columns") if alias is not None else None) or ()
             shown = folded(named[0]) if named else name
-            node.set(
-                "alias", exp.TableAlias(this=identifier(real), columns=[identifier("value")])
-            )
+            node.set("alias", exp.TableAlias(this=identifier(real), columns=[identifier("value")]))
             return Source(name, real, (Output(shown, "value"),))
         raise unsupported("this function in FROM", node)
 

@@ -102,4 +102,5 @@ def _type_name(to: exp.Expr) -> str:
     kind = to.args.get("this")
     if kind is exp.DType.ARRAY and to.expressions:
         return _type_name(to.expressions[0])
-    return _TYPES.get(kind) or str(getattr(kind, "value", kind)).lower()
+    known = _TYPES.get(kind) if isinstance(kind, exp.DType) else None
+    return known or str(getattr(kind, "value", kind)).lower()

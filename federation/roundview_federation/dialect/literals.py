@@ -85,7 +85,7 @@ def interval_parts(text: str, source: exp.Expr) -> tuple[int, int, int]:
         at = match.end()
         if match.group(2):
             unit = match.group(2).lower()
-            sizes = _UNITS.get(_SPELLINGS.get(unit, unit))  # type: ignore[arg-type]
+            sizes = _UNITS.get(_SPELLINGS.get(unit, unit))
             if sizes is None:
                 raise unsupported("this unit of an interval", source)
             count = int(match.group(1))
@@ -144,7 +144,8 @@ def _float(text: str, type_: PgType, source: exp.Expr) -> str:
     match = _NUMBER.fullmatch(text)
     if match is not None:
         value = float(match.group(1))
-        if value in (float("inf"), float("-inf")) or (value == 0 and re.search("[1-9]", re.split("[eE]", text)[0])):
+        has_digits = re.search("[1-9]", re.split("[eE]", text)[0]) is not None
+        if value in (float("inf"), float("-inf")) or (value == 0 and has_digits):
             raise refuse(RANGE, f"the number is out of range for type {type_}", source)
         return match.group(1)
     word = text.strip().lower()

@@ -38,7 +38,8 @@ def resolve(tree: exp.Query, schema: Schema) -> exp.Query:
     resolver = Resolver(schema)
     root, outputs = resolver.query(tree, None, {})
     root.meta[NAMES] = tuple(output.name for output in outputs)
-    return root
+    made: exp.Query = root
+    return made
 
 
 Queries = dict[str, tuple[str, tuple[Output, ...]]]
@@ -118,7 +119,9 @@ class Resolver:
                                 node.set(name, found, index=at)
                         elif isinstance(part, exp.Expr):
                             stack.append(part)
-        return root
+        made: exp.Query = root
+
+    return made
 
     def _named_queries(self, clause: exp.Expr, outer: Scope | None, queries: Queries) -> Queries:
         queries = dict(queries)
@@ -137,7 +140,9 @@ class Resolver:
             queries[name] = (real, outputs)
         return queries
 
-    def _select(self, node: exp.Select, outer: Scope | None, queries: Queries) -> tuple[Output, ...]:
+    def _select(
+        self, node: exp.Select, outer: Scope | None, queries: Queries
+    ) -> tuple[Output, ...]:
         scope = From(self, queries).scope(node, outer)
         self._windows(node)
         where = node.args.get("where")
@@ -157,9 +162,7 @@ class Resolver:
         check_grouping(node, scope, order)
         return outputs
 
-    def _projections(
-        self, node: exp.Select, scope: Scope, queries: Queries
-    ) -> tuple[Output, ...]:
+    def _projections(self, node: exp.Select, scope: Scope, queries: Queries) -> tuple[Output, ...]:
         made: list[exp.Expr] = []
         names: list[str] = []
         for part in node.expressions:
@@ -303,7 +306,7 @@ class Resolver:
                 made.append(_only(node, at, key).copy())
             else:
                 made.append(self.expression(key, scope, queries))
-        distinct.set("on", exp.Tuple(expressions=made))
+        node.args["distinct"].set("on", exp.Tuple(expressions=made))
         order = node.args.get("order")
         for part in order.expressions[: len(made)] if order is not None else ():
             key = part.this
@@ -413,4 +416,4 @@ def _ordinal(at: int, key: exp.Expr) -> exp.Literal:
     return literal
 
 
-__all__ = ["NAMES", "Schema", "TYPES", "resolve"]
+__all__ = ["NAMES", "TYPES", "Schema", "resolve"]

@@ -108,9 +108,7 @@ class Translator:
         is_plain = isinstance(node, exp.Select) and not (
             node.args.get("distinct") or node.args.get("order") or node.args.get("group")
         )
-        unknown = all(
-            one == two or one is UNKNOWN for one, two in zip(types, wanted, strict=True)
-        )
+        unknown = all(one == two or one is UNKNOWN for one, two in zip(types, wanted, strict=True))
         if isinstance(node, exp.Select) and (is_plain or unknown):
             for at, projection in enumerate(node.expressions):
                 if types[at] != wanted[at]:
@@ -363,7 +361,7 @@ class Translator:
             found = limit.args.get("count") if isinstance(limit, exp.Fetch) else limit.expression
             if isinstance(limit, exp.Fetch) and found is None:
                 found = exp.Literal(this="1", is_string=False)
-            count = self._count(found)
+            count = self._count(found) if found is not None else None
             node.set("limit", exp.Limit(expression=count) if count is not None else None)
         offset = node.args.get("offset")
         if offset is not None:

@@ -55,7 +55,5 @@ def start_of(node: exp.Expr | None) -> int | None:
     """Returns the 0-based offset where a tree starts in the text it was parsed from."""
     if node is None:
         return None
-    starts = [
-        part.meta["start"] for part in node.walk() if part.meta_get("start") is not None
-    ]
+    starts = [part.meta["start"] for part in node.walk() if part.meta_get("start") is not None]
     return min(starts, default=None)

@@ -67,9 +67,7 @@ def chosen(name: str, forms: Sequence[Form], values: Sequence[Value], source: ex
 
 
 def _fits(one: Form, values: Sequence[Value]) -> bool:
-    return all(
-        implicit(value.type, type_) for value, type_ in zip(values, one.takes, strict=True)
-    )
+    return all(implicit(value.type, type_) for value, type_ in zip(values, one.takes, strict=True))
 
 
 def _best(forms: list[Form], values: Sequence[Value]) -> Form:

@@ -35,9 +35,7 @@ class Translated:
     uses_clock: bool
 
 
-def translate(
-    tree: exp.Query, schema: Mapping[str, Mapping[str, Type]]
-) -> Translated:
+def translate(tree: exp.Query, schema: Mapping[str, Mapping[str, Type]]) -> Translated:
     """Makes a resolved tree mean to DuckDB what it means to PostgreSQL.
 
     Works on the tree it is given. `schema` has every relation that the tree reads, which may be
@@ -52,9 +50,7 @@ def translate(
         inner = inner.this
     if names is None:
         names = tuple(projection.alias for projection in inner.expressions)
-    columns = tuple(
-        OutputColumn(name, type_) for name, type_ in zip(names, types, strict=True)
-    )
+    columns = tuple(OutputColumn(name, type_) for name, type_ in zip(names, types, strict=True))
     return Translated(made, columns, translator.parameters, translator.uses_clock)
 
 

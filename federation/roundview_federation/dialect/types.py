@@ -142,9 +142,7 @@ def duck(type_: PgType) -> exp.DataType:
             ],
         )
     if type_.element is not None:
-        return exp.DataType(
-            this=exp.DType.ARRAY, expressions=[duck(type_.element)], nested=True
-        )
+        return exp.DataType(this=exp.DType.ARRAY, expressions=[duck(type_.element)], nested=True)
     return exp.DataType(this=_DUCK[type_.name])
 
 

@@ -103,9 +103,7 @@ def let_all(
     They are evaluated outside of any lambda, where subqueries may not stand.
     """
     dear = {name: node for name, node in nodes.items() if not is_cheap(node)}
-    refs: dict[str, Ref] = {
-        name: node.copy for name, node in nodes.items() if name not in dear
-    }
+    refs: dict[str, Ref] = {name: node.copy for name, node in nodes.items() if name not in dear}
     if len(dear) < 2:
         for name, node in dear.items():
             return let(name, node, lambda ref: body({**refs, name: ref}))
@@ -127,9 +125,7 @@ def let_all(
     return let("".join(dear), packed, made)
 
 
-def let(
-    name: str, node: exp.Expr, body: Callable[[Callable[[], exp.Expr]], exp.Expr]
-) -> exp.Expr:
+def let(name: str, node: exp.Expr, body: Callable[[Callable[[], exp.Expr]], exp.Expr]) -> exp.Expr:
     """Returns `body` over a value that it may use many times but that is evaluated once.
 
     `body` gets what makes a new reference to the value; `name` differs from those around it.

@@ -9,7 +9,15 @@ from sqlglot import exp
 from roundview_federation.dialect.aggregates import NAMED, aggregate
 from roundview_federation.dialect.casts import coerce, settle
 from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
-from roundview_federation.dialect.types import BIGINT, DOUBLE, INTEGER, INTERVAL, UNKNOWN, PgType, common
+from roundview_federation.dialect.types import (
+    BIGINT,
+    DOUBLE,
+    INTEGER,
+    INTERVAL,
+    UNKNOWN,
+    PgType,
+    common,
+)
 from roundview_federation.dialect.values import Value, call, cast
 
 if TYPE_CHECKING:

@@ -1,0 +1,262 @@
+"""Decides the commands that ask in SQL and say how such a question is answered."""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roundview.cli.options import CatalogOption
+from roundview_catalog.errors import RequestError
+
+if TYPE_CHECKING:
+    from roundview.client import Connection
+
+SQL_EXAMPLES = """\b
+Examples:
+  roundview sql "SELECT source, count(*) FROM sales_order GROUP BY source"
+  roundview sql "SELECT * FROM lookup('email', 'anna@mail.example')"
+  roundview sql --file report.sql --output report.parquet --timeout 5m
+  roundview sql --format csv < report.sql
+  roundview sql
+
+\b
+Without a statement, in a terminal, it is a shell: \\? lists its commands."""
+EXPLAIN_EXAMPLES = """\b
+Examples:
+  roundview explain "SELECT full_name FROM individual WHERE family_name = 'Vogt'"
+  roundview explain --analyze --file report.sql
+  roundview explain --format mermaid --file report.sql"""
+
+STATEMENT = "roundview.statement"
+"""Where the statement stands that an error may point into."""
+
+_LONGEST_TEXT = 1 << 20
+_INTERRUPTED = 130
+
+
+class Engine(StrEnum):
+    """What may finish a question."""
+
+    AUTO = "auto"
+    DIRECT = "direct"
+    EMBEDDED = "embedded"
+
+
+class Form(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
+class Picture(StrEnum):
+    """How an explanation is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MERMAID = "mermaid"
+
+
+StatementArgument = Annotated[
+    str | None, typer.Argument(metavar="SELECT…", help="The question; default: standard input.")
+]
+FileOption = Annotated[Path | None, typer.Option("--file", help="File of the question.")]
+AllowScanOption = Annotated[
+    bool, typer.Option("--allow-scan", help="Read more of a source than its limits say.")
+]
+PartialOption = Annotated[
+    bool, typer.Option("--partial", help="Answer without the sources that fail, and name them.")
+]
+TimeoutOption = Annotated[
+    str | None, typer.Option("--timeout", metavar="TIME", help="Deadline: 800ms, 30s, 5m.")
+]
+PurposeOption = Annotated[str, typer.Option("--purpose", help="What the data is for.")]
+
+
+def sql(
+    context: typer.Context,
+    statement: StatementArgument = None,
+    file: FileOption = None,
+    form: Annotated[Form | None, typer.Option("--format", help="Default: table.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File for the answer; its ending is a format.")
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="What finishes the question.")
+    ] = Engine.AUTO,
+    allow_scan: AllowScanOption = False,
+    partial: PartialOption = False,
+    timeout: TimeoutOption = None,
+    purpose: PurposeOption = "",
+    max_rows: Annotated[int, typer.Option(min=1, help="Most rows of a table.")] = 200,
+    history: Annotated[
+        Path | None, typer.Option("--history", help="File that keeps what is typed in the shell.")
+    ] = None,
+    catalog: CatalogOption = None,
+) -> None:
+    """Ask anything in SQL, live from every source."""
+    from roundview.client import connect
+
+    chosen = _form(form, output)
+    seconds = _seconds(timeout)
+    if statement is None and file is None and sys.stdin.isatty():
+        from roundview.sql.prompt import Shell
+
+        with connect(catalog) as connection:
+            options = {"engine": engine.value, "allow_scan": allow_scan, "partial": partial}
+            shell = Shell(connection, options, seconds, purpose, max_rows, form=chosen.value)
+            shell.run(history)
+        return
+    text = _text(context, statement, file)
+    try:
+        with connect(catalog) as connection:
+            _answer(
+                connection, text, chosen, output, max_rows,
+                engine=engine.value, allow_scan=allow_scan, partial=partial,
+                timeout_seconds=seconds, purpose=purpose,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo("cancelled", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def explain(
+    context: typer.Context,
+    statement: StatementArgument = None,
+    file: FileOption = None,
+    analyze: Annotated[
+        bool, typer.Option("--analyze", help="Ask it too, and say what each source sent.")
+    ] = False,
+    form: Annotated[Picture, typer.Option("--format", help="How to say it.")] = Picture.TEXT,
+    allow_scan: AllowScanOption = False,
+    partial: PartialOption = False,
+    timeout: TimeoutOption = None,
+    purpose: PurposeOption = "",
+    catalog: CatalogOption = None,
+) -> None:
+    """Say how a question in SQL is answered: what each source is asked, and why so."""
+    from roundview.client import connect
+    from roundview.output import print_json
+    from roundview.progress import waiting
+    from roundview.sql.explained import as_mermaid, as_text
+
+    text, seconds = _text(context, statement, file), _seconds(timeout)
+    try:
+        with connect(catalog) as connection, waiting("asking the sources"):
+            told = connection.explain_sql(
+                text, analyze=analyze, allow_scan=allow_scan, partial=partial,
+                timeout_seconds=seconds, purpose=purpose,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo("cancelled", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    if form is Picture.JSON:
+        print_json(told.as_dict())
+    else:
+        typer.echo(as_text(told) if form is Picture.TEXT else as_mermaid(told), nl=False)
+
+
+def _answer(
+    connection: Connection,
+    text: str,
+    form: Form,
+    output: Path | None,
+    max_rows: int,
+    *,
+    engine: str,
+    allow_scan: bool,
+    partial: bool,
+    timeout_seconds: float | None,
+    purpose: str,
+) -> None:
+    from roundview.progress import waiting
+    from roundview.sql.tables import Shown, footer, show_answer
+
+    started = time.perf_counter()
+    with waiting("asking the sources"):
+        answer = connection.sql(
+            text,
+            engine=engine,
+            allow_scan=allow_scan,
+            partial=partial,
+            timeout_seconds=timeout_seconds,
+            purpose=purpose,
+        )
+    with answer:
+        if form is Form.TABLE:
+            shown = show_answer(answer, max_rows)
+            hint = " (--max-rows, or another --format)" if shown.has_more else ""
+        else:
+            from roundview.sql.writing import opened, write
+
+            with opened(output) as out:
+                shown, hint = Shown(write(answer, form.value, out), has_more=False), ""
+        is_told = form is Form.TABLE or output is not None or sys.stderr.isatty()
+        told = footer(answer, shown, time.perf_counter() - started).splitlines()
+    for line in told if is_told else told[1:]:
+        typer.echo(line + (hint if line is told[0] else ""), err=True)
+
+
+def _text(context: typer.Context, statement: str | None, file: Path | None) -> str:
+    """Returns the question from the one place where it is."""
+    if statement is not None and file is not None:
+        raise RequestError("there are two questions", hint="give a statement or --file, not both")
+    if statement is not None:
+        text = statement
+    else:
+        try:
+            data = (
+                sys.stdin.buffer.read(_LONGEST_TEXT + 1)
+                if file is None
+                else _head(file, _LONGEST_TEXT + 1)
+            )
+            text = data.decode("utf-8-sig")
+        except OSError as error:
+            reason = error.strerror or "check its path"
+            raise RequestError("the file cannot be read", hint=reason) from None
+        except UnicodeDecodeError:
+            raise RequestError("the question is not text in UTF-8") from None
+    if len(text) > _LONGEST_TEXT:
+        raise RequestError("the question is longer than 1 MiB", code="RV127")
+    context.meta[STATEMENT] = text
+    return text
+
+
+def _head(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def _seconds(timeout: str | None) -> float | None:
+    from roundview_catalog.durations import seconds
+
+    try:
+        return None if timeout is None else seconds(timeout)
+    except ValueError as error:
+        raise RequestError("--timeout is no duration", code="RV105", hint=str(error)) from None
+
+
+def _form(form: Form | None, output: Path | None) -> Form:
+    """Returns the format that is meant; refuses what a terminal or a file cannot take."""
+    ending = output.suffix.lower().removeprefix(".") if output is not None else ""
+    if form is None and output is not None:
+        if ending not in set(Form) - {Form.TABLE}:
+            raise RequestError(
+                "the ending of the output file is no format",
+                hint="name it .json, .csv, .parquet or .arrow, or give --format",
+            )
+        form = Form(ending)
+    form = form or Form.TABLE
+    if form is Form.TABLE and output is not None:
+        raise RequestError("a table goes to standard output", hint="--format csv")
+    if form in (Form.PARQUET, Form.ARROW) and output is None and sys.stdout.isatty():
+        raise RequestError(f"{form.value} is no text for a terminal", hint="--output FILE")
+    return form

@@ -1,0 +1,1 @@
+SELECT string_agg('x', ';' ORDER BY 'x' DESC) AS marks FROM parcel
