@@ -65,6 +65,11 @@ FIRST = (
     "support_case: {from: cases k, person: p.person, fields: {opened_at: k.opened}, children: "
     "{who: {from: case_people p, where: \"p.case_id = k.id AND p.role = 'caller'\", first: %s}}}"
 )
+SUMS = (
+    "sales_order: {from: orders o, key: o.id, person: o.buyer, fields: {ordered_at: o.made, "
+    "tax: sum(l.line), grand_total: sum(l.line)}, "
+    "children: {l: {from: lines l, where: l.order_id = o.id}}}"
+)
 TWO = '{main: "NULLIF(o.buyer, 0)", coded: o.code}'
 THREE = '{main: "NULLIF(o.buyer, 0)", coded: o.code, partner: [o.client, o.number]}'
 WAYS = {
@@ -76,6 +81,7 @@ WAYS = {
     "text without case": ORDERS % "{coded: o.code}",
     "composite": ORDERS % '{partner: [o.client, "NULLIF(o.number, 0)"]}',
     "alternatives": ORDERS % THREE,
+    "children": SUMS,
     "parent": ORDERS % '"NULLIF(o.buyer, 0)"' + "\n  " + LINES,
     "parent with alternatives": ORDERS % TWO + "\n  " + LINES,
     "first": FIRST % "p.since DESC",

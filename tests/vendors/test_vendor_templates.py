@@ -17,11 +17,17 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from sqlglot import exp
 
 from roundview.client import AsyncConnection, connect_async
 from roundview.introspection import introspect_source
 from roundview.view import plain
 from roundview_catalog import loader, schema_file, templates
+from roundview_federation.key_sets import keyset_of
+from roundview_federation.live.findings import Verdict
+from roundview_federation.live.proving import prove_source
+from roundview_federation.plan import PlannedFragment
+from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.watch import watch
 
 HERE = Path(__file__).parent
@@ -33,6 +39,8 @@ SYSTEMS = {
     "suitecrm": ("sqlite", "mysql"),
     "vtiger": ("sqlite", "mysql"),
 }
+WITHOUT_INDEX = {"fatfreecrm": {"account_contacts", "contact_opportunities", "comments", "tasks"}}
+"""Tables that a view reads whole, because the vendor makes no index of what people are in them."""
 FILES = {
     "roundview.yaml": "roundview: 1\ndeadlines: {view: 20s, probe: 10s}\n",
     "policy.yaml": 'roles: {demo: {purposes: [service], sees: {"*": all}}}\n',
@@ -47,6 +55,7 @@ class System:
     """One vendor's system, mapped by its template, and what it must say."""
 
     vendor: str
+    connector: str
     truth: Mapping[str, Any]
     connection: AsyncConnection
 
@@ -91,7 +100,7 @@ async def system(
     schema_file.write(root / "sources/theirs.schema.yaml", tables)
     async with connect_async(root, env=env) as connection:
         await connection.refresh_identity()
-        yield System(vendor, yaml(HERE / vendor / "truth.yaml"), connection)
+        yield System(vendor, connector, yaml(HERE / vendor / "truth.yaml"), connection)
 
 
 @pytest.mark.row("A5")
@@ -118,6 +127,79 @@ async def test_every_branch_of_a_template_can_be_asked_by_key(system: System) ->
         is_bound = branch.person or branch.parent or branch.organization
         assert is_bound or not entity.has_person, branch.id
         assert branch.position.file in (f"vendor/{system.vendor}.yaml", "sources/theirs.yaml")
+
+
+async def test_people_are_found_by_the_indexes_that_the_vendor_has(system: System) -> None:
+    connector = system.connection.federation.current.connectors["theirs"]
+    whole = set()
+    for planned, params in await _asked_by_person(system):
+        for access in await connector.accesses(planned.call, params, Deadline.after(10)):
+            # PostgreSQL joins tables of a few rows in no order that says what it would do.
+            is_told = access.alias == _key_table(planned) or system.connector != "postgres"
+            if access.is_scan and not access.index and is_told:
+                whole.add(_table(planned, access.alias))
+    assert whole == WITHOUT_INDEX.get(system.vendor, set())
+
+
+async def test_check_says_where_a_vendor_has_no_index(
+    tmp_path: Path, make: Callable[[str, str, str], Any]
+) -> None:
+    script = (HERE / "fatfreecrm" / "tables.sql").read_text(encoding="utf-8")
+    more = (
+        "INSERT INTO tasks (id, asset_type, asset_id) WITH RECURSIVE n(i) AS"
+        " (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 21000) SELECT i, 'Lead', i FROM n;"
+    )
+    where, url = make("fatfreecrm", "sqlite", f"{script}\n{more}")
+    root = tmp_path / "catalog"
+    written(root, "fatfreecrm", "sqlite", where)
+    env = {"VENDOR_URL": url}
+    tables = await introspect_source(root, "theirs", env)
+    schema_file.write(root / "sources/theirs.schema.yaml", tables)
+    proven = await prove_source(loader.load(root), "theirs", env=env)
+    about = {
+        table: [
+            finding
+            for finding in proven.findings
+            if "are found by" in finding.claim and f" {table}." in finding.claim
+        ]
+        for table in ("tasks", "comments", "contacts")
+    }
+    (task,) = about["tasks"]
+    assert task.verdict is Verdict.REFUTED
+    assert task.position.file == "vendor/fatfreecrm.yaml"
+    assert "make an index on tasks.asset_id" in task.hint
+    (comment,) = about["comments"]
+    assert comment.verdict is Verdict.NOT_REFUTED
+    assert "because it is small: comments" in comment.seen
+    assert {finding.verdict for finding in about["contacts"]} == {Verdict.PROVED}
+
+
+async def _asked_by_person(system: System) -> list[tuple[PlannedFragment, dict[str, Any]]]:
+    """Returns what a whole view asks, with keys of the right types."""
+    await system.connection.customer(email=next(iter(system.truth)))
+    asked = []
+    for plan in system.connection.federation.current.planner.plans():
+        for planned in plan.fragments:
+            keysets = [plan.keysets[name] for name in planned.fragment.keysets]
+            if not keysets:
+                continue
+            params: dict[str, Any] = dict.fromkeys(planned.fragment.params)
+            for one in keysets:
+                params[one.name] = ["x", "y"] if one.types[0].is_text else [1, 2]
+            asked.append((planned, params))
+    assert asked
+    return asked
+
+
+def _key_table(planned: PlannedFragment) -> str:
+    found = map(keyset_of, planned.fragment.tree.find_all(exp.EQ))
+    return next(one[0].table for one in found if one is not None and isinstance(one[0], exp.Column))
+
+
+def _table(planned: PlannedFragment, alias: str) -> str:
+    trees = (planned.fragment.tree, *(child.tree for child in planned.fragment.children))
+    names = {t.alias_or_name: t.name for tree in trees for t in tree.find_all(exp.Table)}
+    return names.get(alias, alias)
 
 
 async def test_an_edited_template_is_taken_by_a_running_server(

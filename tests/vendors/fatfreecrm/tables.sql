@@ -12,6 +12,7 @@ CREATE TABLE addresses (
   id integer PRIMARY KEY, street1 varchar(255), street2 varchar(255), city varchar(64), state varchar(64),
   zipcode varchar(16), country varchar(64), address_type varchar(16), addressable_type varchar(255),
   addressable_id integer, deleted_at datetime, created_at datetime);
+CREATE INDEX index_addresses_on_addressable_id_and_addressable_type ON addresses (addressable_id, addressable_type);
 CREATE TABLE leads (
   id integer PRIMARY KEY, first_name varchar(64), last_name varchar(64), status varchar(32), source varchar(32),
   email varchar(254), phone varchar(32), rating integer, deleted_at datetime, created_at datetime,

@@ -24,6 +24,9 @@ INSERT INTO subscriber_lists VALUES
   (1, 1, 'unconfirmed', '2025-01-01 10:00:00+00:00', '2025-01-02 10:00:00+00:00'),
   (1, 2, 'unconfirmed', '2025-01-01 10:00:00+00:00', '2025-01-02 10:00:00+00:00'),
   (2, 1, 'unsubscribed', '2025-01-01 10:00:00+00:00', '2025-02-02 10:00:00+00:00');
+CREATE INDEX idx_views_subscriber_id ON campaign_views (subscriber_id);
+CREATE INDEX idx_clicks_sub_id ON link_clicks (subscriber_id);
+CREATE INDEX idx_bounces_sub_id ON bounces (subscriber_id);
 INSERT INTO campaigns VALUES (1, 'Spring', 'Hello');
 INSERT INTO campaign_views VALUES
   (1, 1, 1, '2026-03-01 08:00:00+00:00'), (2, 1, NULL, '2026-03-01 08:00:00+00:00');
