@@ -25,19 +25,9 @@ from fastapi import FastAPI
 from roundview_catalog.canonical_schema import canonical_schema
 from roundview_catalog.model import Catalog, SurvivorRule
 from roundview_catalog.types import Kind, Type
-from roundview_federation.plan import (
-    Found,
-    Losing,
-    Origin,
-    Output,
-    Question,
-    Result,
-    Rows,
-    Section,
-    SourceStatus,
-    Survived,
-)
+from roundview_federation.plan import Origin, Question, Section
 from roundview_federation.request import Decision, Principal, Request
+from roundview_federation.result import Found, Losing, Output, Result, Rows, SourceStatus, Survived
 from roundview_graphql.door import Ask, Door
 from roundview_graphql.fallback import execute_over
 from roundview_graphql.http import encode, graphql_app

@@ -18,7 +18,7 @@ from roundview.view import plain
 
 if TYPE_CHECKING:
     from roundview.view import CustomerView, Records
-    from roundview_federation.plan import SourceStatus
+    from roundview_federation.result import SourceStatus
     from roundview_federation.snapshot import SourceState
 
 _WIDEST_CELL = 28

@@ -9,15 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roundview_federation.plan import (
-        Output,
-        Question,
-        Result,
-        Rows,
-        Section,
-        SourceStatus,
-        Survived,
-    )
+    from roundview_federation.plan import Question, Section
+    from roundview_federation.result import Output, Result, Rows, SourceStatus, Survived
 
 _HEAD = 4
 _BIGGEST_JSON_INTEGER = 2**53

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from roundview_federation.execute.rounds import Customers, gather
-from roundview_federation.plan import ROW_HEAD, Candidate, Found, Lookup, Question, Section
+from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
 from roundview_federation.planner import selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.result import Candidate, Found
 from roundview_federation.snapshot import Snapshot
 from roundview_identity.store import Xref
 

@@ -9,9 +9,10 @@ from typing import Any
 from roundview_catalog import normalizers
 from roundview_catalog.model import Canonical, IdentifierKind
 from roundview_federation.execute.rounds import Customers, Gathered
-from roundview_federation.plan import ROW_HEAD, Found, PlannedSection, Question, Section
+from roundview_federation.plan import ROW_HEAD, PlannedSection, Question, Section
 from roundview_federation.planner import selecting
 from roundview_federation.records import fingerprint_columns, fingerprint_record
+from roundview_federation.result import Found
 from roundview_identity.store import Xref
 
 _CHECK = "check#"

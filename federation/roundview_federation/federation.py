@@ -17,9 +17,10 @@ from roundview_federation.candidates import with_candidates
 from roundview_federation.checks import hidden_sections, mark_mismatched, recheck, restate
 from roundview_federation.execute.cursors import CursorSeal
 from roundview_federation.execute.rounds import Customers, finish, gather, utc_now
-from roundview_federation.plan import Found, Identifier, Lookup, Plan, Question, Result
+from roundview_federation.plan import Identifier, Lookup, Plan, Question
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.result import Found, Result
 from roundview_federation.rewrite.sealing import KEY_BYTES, KeySealing
 from roundview_federation.snapshot import Snapshot, SourceState
 from roundview_federation.whole import whole_customer

@@ -20,7 +20,6 @@ from roundview_federation.connectors.port import Connector
 from roundview_federation.plan import (
     ROW_HEAD,
     ArrivalContext,
-    Found,
     Identifier,
     Origin,
     PlannedFragment,
@@ -29,6 +28,7 @@ from roundview_federation.plan import (
 from roundview_federation.planner import Planner, selecting
 from roundview_federation.records import read_records
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.result import Found
 from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.push import FragmentDraft, push
 from roundview_federation.rewrite.unfold import unfold

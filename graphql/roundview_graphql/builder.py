@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from roundview_catalog.types import Kind
-from roundview_federation.plan import ROW_HEAD, Result, Rows
+from roundview_federation.plan import ROW_HEAD
+from roundview_federation.result import Result, Rows
 from roundview_graphql.outline import Path
 from roundview_graphql.question import Asked
 from roundview_graphql.scalars import as_text

@@ -14,8 +14,9 @@ from cachetools import LRUCache
 
 from roundview_catalog.errors import CODES, CatalogError, RequestError, RoundviewError
 from roundview_catalog.model import Catalog
-from roundview_federation.plan import Question, Result, SourceStatus
+from roundview_federation.plan import Question
 from roundview_federation.request import Decision, Principal, Request
+from roundview_federation.result import Result, SourceStatus
 from roundview_graphql.failures import MOST_ERRORS, Problem, shown
 from roundview_graphql.fallback import execute_over
 from roundview_graphql.limits import Limits

@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from roundview_catalog.errors import CODES, RoundviewError
-from roundview_federation.plan import Candidate
+from roundview_federation.result import Candidate
 
 MOST_ERRORS = 100
 """Errors of one answer; a source that fails below 200 parents need not say so 200 times."""

@@ -12,7 +12,8 @@ from typing import Any
 from graphql import DocumentNode, GraphQLResolveInfo, execute_sync
 
 from roundview_catalog.errors import InternalError, RoundviewError
-from roundview_federation.plan import ROW_HEAD, Found, Output, Result, Rows, Survived
+from roundview_federation.plan import ROW_HEAD
+from roundview_federation.result import Found, Output, Result, Rows, Survived
 from roundview_graphql.failures import Problem, shown
 from roundview_graphql.outline import Listed
 from roundview_graphql.question import Asked

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from roundview_catalog.errors import RoundviewError
-from roundview_federation.plan import Result
+from roundview_federation.result import Result
 from roundview_graphql.failures import MOST_ERRORS, Problem, shown
 from roundview_graphql.outline import Path
 from roundview_graphql.question import Asked

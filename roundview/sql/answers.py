@@ -10,7 +10,7 @@ from roundview.sql.naming import unique
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from roundview_federation.plan import SourceStatus
+    from roundview_federation.result import SourceStatus
     from roundview_federation.sql.question import SqlResult
 
 T = TypeVar("T")

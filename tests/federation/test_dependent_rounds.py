@@ -12,9 +12,10 @@ from tests.federation.threads_app import Desk, federated, filled
 
 from roundview_catalog.errors import CatalogError
 from roundview_federation.federation import Federation
-from roundview_federation.plan import Identifier, Lookup, Plan, Question, Result, Section
+from roundview_federation.plan import Identifier, Lookup, Plan, Question, Section
 from roundview_federation.planner import selecting
 from roundview_federation.request import Request
+from roundview_federation.result import Result
 
 ENTITIES = ("support_case", "conversation", "message")
 

@@ -18,9 +18,10 @@ from tests.federation.ruled import ROLES, RuledEstate, principal
 from roundview_catalog.errors import RequestError
 from roundview_catalog.types import Kind, Type
 from roundview_federation.key_sets import in_keys
-from roundview_federation.plan import Identifier, Lookup, Page, Question, Result, Section
+from roundview_federation.plan import Identifier, Lookup, Page, Question, Section
 from roundview_federation.planner import selecting
 from roundview_federation.request import Request
+from roundview_federation.result import Result
 
 SECONDS = 4.0
 FOUND = (*range(16),)

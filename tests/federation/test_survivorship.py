@@ -14,19 +14,10 @@ from tests.federation.ruled import ROLES, RuledEstate, principal
 from roundview_catalog.model import SurvivorRule
 from roundview_catalog.types import Kind, Type
 from roundview_federation.execute.survive import survive
-from roundview_federation.plan import (
-    ROW_HEAD,
-    Identifier,
-    Lookup,
-    Losing,
-    Origin,
-    Question,
-    Result,
-    Section,
-    Survived,
-)
+from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Origin, Question, Section
 from roundview_federation.planner import selecting
 from roundview_federation.request import Request
+from roundview_federation.result import Losing, Result, Survived
 from roundview_federation.rewrite.derive import CustomerPlan, SurvivingField
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

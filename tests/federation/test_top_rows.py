@@ -18,10 +18,11 @@ from roundview_catalog import loader, schema_file
 from roundview_federation.connectors import open_connector
 from roundview_federation.execute.cursors import CursorSeal
 from roundview_federation.execute.rounds import Customers, finish, gather, utc_now
-from roundview_federation.plan import Lookup, Output, Page, Question, Section
+from roundview_federation.plan import Lookup, Page, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.result import Output
 
 VISITS = 1_500
 SHOWN = 20

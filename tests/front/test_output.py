@@ -16,7 +16,7 @@ from rich.text import Text
 
 from roundview.output import cell, show_customer, show_rows, show_states
 from roundview.view import CustomerView, Records
-from roundview_federation.plan import Losing, SourceStatus, Survived
+from roundview_federation.result import Losing, SourceStatus, Survived
 from roundview_federation.snapshot import SourceState
 
 GOLDEN = Path(__file__).parents[1] / "golden/cli"

@@ -32,20 +32,18 @@ from roundview_catalog.model import (
     SurvivorRule,
 )
 from roundview_catalog.types import parse_type
-from roundview_federation.plan import (
+from roundview_federation.plan import Origin, Question, Section
+from roundview_federation.request import Decision, Principal, Request
+from roundview_federation.result import (
     Candidate,
     Found,
     Losing,
-    Origin,
     Output,
-    Question,
     Result,
     Rows,
-    Section,
     SourceStatus,
     Survived,
 )
-from roundview_federation.request import Decision, Principal, Request
 from roundview_graphql.http import graphql_app
 from roundview_graphql.schema import DoorSchema, make_schema
 

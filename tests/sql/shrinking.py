@@ -198,10 +198,18 @@ def _put(tree: exp.Expr, at: int, part: exp.Expr) -> exp.Expr:
 
 
 def _with_tables(query: exp.Expr, tree: exp.Expr) -> exp.Expr:
-    """Gives a part the WITH of the whole, whose queries it may read."""
+    """Gives a part what it reads of the WITH of the whole."""
     above = tree.args.get("with_")
-    if above is not None and query.args.get("with_") is None:
-        query.set("with_", above.copy())
+    if above is None or query.args.get("with_") is not None:
+        return query
+    read = {table.name for table in query.find_all(exp.Table)}
+    kept: list[exp.Expr] = []
+    for one in reversed(above.expressions):
+        if one.alias in read:
+            kept.insert(0, one.copy())
+            read |= {table.name for table in one.find_all(exp.Table)}
+    if kept:
+        query.set("with_", exp.With(expressions=kept))
     return query
 
 

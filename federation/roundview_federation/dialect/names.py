@@ -119,9 +119,7 @@ class Resolver:
                                 node.set(name, found, index=at)
                         elif isinstance(part, exp.Expr):
                             stack.append(part)
-        made: exp.Query = root
-
-    return made
+        return root
 
     def _named_queries(self, clause: exp.Expr, outer: Scope | None, queries: Queries) -> Queries:
         queries = dict(queries)

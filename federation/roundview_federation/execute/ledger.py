@@ -8,7 +8,8 @@ from datetime import datetime
 
 from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Catalog
-from roundview_federation.plan import Answer, Origin, SourceStatus
+from roundview_federation.plan import Answer, Origin
+from roundview_federation.result import SourceStatus
 
 
 @dataclass(slots=True)

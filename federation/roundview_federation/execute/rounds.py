@@ -20,16 +20,9 @@ from roundview_federation.execute.ledger import Ledger
 from roundview_federation.execute.mirror import fill
 from roundview_federation.execute.steps import Pages, below_parents, ordered
 from roundview_federation.execute.survive import survive
-from roundview_federation.plan import (
-    ArrivalContext,
-    Found,
-    KeySet,
-    Output,
-    Plan,
-    PlannedFragment,
-    SourceStatus,
-)
+from roundview_federation.plan import ArrivalContext, KeySet, Plan, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.result import Found, Output, SourceStatus
 from roundview_federation.rewrite.source_keys import native_key, native_value, split_key
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from roundview_catalog.errors import RequestError
 from roundview_federation.execute.cursors import CursorSeal, binding
-from roundview_federation.plan import PlannedSection, Rows
+from roundview_federation.plan import PlannedSection
+from roundview_federation.result import Rows
 
 Groups = dict[Any, list[tuple[Any, ...]]]
 

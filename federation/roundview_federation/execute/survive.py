@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roundview_catalog.types import Kind
-from roundview_federation.plan import Losing, Origin, Rows, Survived
+from roundview_federation.plan import Origin
+from roundview_federation.result import Losing, Rows, Survived
 from roundview_federation.rewrite.derive import CustomerPlan, SurvivingField
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

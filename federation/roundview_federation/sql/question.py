@@ -16,9 +16,10 @@ from cachetools import LRUCache
 from roundview_catalog.errors import RequestError
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
-from roundview_federation.plan import Found, Identifier, SourceStatus
+from roundview_federation.plan import Identifier
 from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.result import Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.direct import MOST_ROWS

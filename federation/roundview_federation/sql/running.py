@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 
 from roundview_catalog.errors import AccessError, RequestError, RoundviewError
 from roundview_federation.execute.rounds import Customers, Gathered, gather
-from roundview_federation.plan import ROW_HEAD, Found, Identifier, Plan, SourceStatus
+from roundview_federation.plan import ROW_HEAD, Identifier, Plan
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.result import Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.planning import (
