@@ -115,6 +115,17 @@ class AsyncConnection:
         request = self._request(purpose, timeout_seconds)
         return view_of(*await self.federation.customer(identifier, request, first=first))
 
+    def relations(self) -> dict[str, dict[str, str]]:
+        """Returns what can be asked in SQL: relation -> column -> PostgreSQL's type."""
+        from roundview_federation.dialect.types import of_column
+        from roundview_federation.sql.relations import visible
+
+        schema = visible(self.catalog, self.federation.decide(self.federation.principal))
+        return {
+            relation: {column: str(of_column(type_)) for column, type_ in columns.items()}
+            for relation, columns in schema.items()
+        }
+
     async def sql(
         self,
         text: str,
@@ -258,6 +269,10 @@ class Connection:
     def find(self, identifier: Identifier, *, first: int = 20) -> CustomerView | None:
         """Does what `customer` does, for an identifier whose kind is data."""
         return self._wait(self._inner.find(identifier, first=first))
+
+    def relations(self) -> dict[str, dict[str, str]]:
+        """Returns what can be asked in SQL: relation -> column -> PostgreSQL's type."""
+        return self._inner.relations()
 
     def sql(
         self,

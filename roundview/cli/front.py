@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from roundview.cli import asking, catalogs, identities, serving, sql
+from roundview.cli.failures import tell
 from roundview_catalog.errors import CatalogError, InternalError, RoundviewError
 
 _JSON = "roundview.json"
@@ -89,21 +90,10 @@ app.add_typer(identities.app, name="identity")
 
 
 def _report(error: RoundviewError, *, as_json: bool, statement: str | None = None) -> int:
-    """Says on standard error what failed, with `--json` also as JSON; returns the exit code.
-
-    An error that knows its place in the statement points at it.
-    """
-    problems = error.problems if isinstance(error, CatalogError) else ()
-    for line in problems or (error,):
-        typer.echo(str(line), err=True)
-    position = error.extensions.get("position")
-    if statement is not None and position is not None:
-        from roundview.sql.pointing import pointed
-
-        typer.echo(pointed(statement, position), err=True)
+    """Says on standard error what failed, with `--json` also as JSON; returns the exit code."""
+    tell(error, statement)
     candidates = error.extensions.get("candidates", ())
-    for candidate in candidates:
-        typer.echo(f"  {candidate.customer_id}  {candidate.hint}", err=True)
+    problems = error.problems if isinstance(error, CatalogError) else ()
     if as_json:
         from roundview.output import print_json
 

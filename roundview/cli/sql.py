@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from roundview.cli.options import CatalogOption
 from roundview_catalog.errors import RequestError
-
-if TYPE_CHECKING:
-    from roundview.client import Connection
 
 SQL_EXAMPLES = """\b
 Examples:
@@ -103,29 +99,23 @@ def sql(
     catalog: CatalogOption = None,
 ) -> None:
     """Ask anything in SQL, live from every source."""
+    from roundview.cli.questions import Asker
     from roundview.client import connect
 
-    chosen = _form(form, output)
-    seconds = _seconds(timeout)
-    if statement is None and file is None and sys.stdin.isatty():
-        from roundview.sql.prompt import Shell
-
-        with connect(catalog) as connection:
-            options = {"engine": engine.value, "allow_scan": allow_scan, "partial": partial}
-            shell = Shell(connection, options, seconds, purpose, max_rows, form=chosen.value)
-            shell.run(history)
-        return
-    text = _text(context, statement, file)
+    chosen, seconds = _form(form, output), _seconds(timeout)
+    is_shell = statement is None and file is None and sys.stdin.isatty()
+    text = "" if is_shell else _text(context, statement, file)
     try:
         with connect(catalog) as connection:
-            _answer(
-                connection, text, chosen, output, max_rows,
-                engine=engine.value, allow_scan=allow_scan, partial=partial,
-                timeout_seconds=seconds, purpose=purpose,
-            )  # fmt: skip
+            asker = Asker(connection, engine.value, allow_scan, partial, seconds, purpose, max_rows)
+            if is_shell:
+                from roundview.cli.shell import Shell
+
+                Shell(asker, chosen.value).run(history)
+            else:
+                asker.answer(text, chosen.value, output)
     except KeyboardInterrupt:
-        typer.echo("cancelled", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise _stopped() from None
 
 
 def explain(
@@ -143,66 +133,22 @@ def explain(
     catalog: CatalogOption = None,
 ) -> None:
     """Say how a question in SQL is answered: what each source is asked, and why so."""
+    from roundview.cli.questions import Asker
     from roundview.client import connect
     from roundview.output import print_json
-    from roundview.progress import waiting
     from roundview.sql.explained import as_mermaid, as_text
 
     text, seconds = _text(context, statement, file), _seconds(timeout)
     try:
-        with connect(catalog) as connection, waiting("asking the sources"):
-            told = connection.explain_sql(
-                text, analyze=analyze, allow_scan=allow_scan, partial=partial,
-                timeout_seconds=seconds, purpose=purpose,
-            )  # fmt: skip
+        with connect(catalog) as connection:
+            asker = Asker(connection, "auto", allow_scan, partial, seconds, purpose)
+            told = asker.explain(text, analyze=analyze)
     except KeyboardInterrupt:
-        typer.echo("cancelled", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise _stopped() from None
     if form is Picture.JSON:
         print_json(told.as_dict())
     else:
         typer.echo(as_text(told) if form is Picture.TEXT else as_mermaid(told), nl=False)
-
-
-def _answer(
-    connection: Connection,
-    text: str,
-    form: Form,
-    output: Path | None,
-    max_rows: int,
-    *,
-    engine: str,
-    allow_scan: bool,
-    partial: bool,
-    timeout_seconds: float | None,
-    purpose: str,
-) -> None:
-    from roundview.progress import waiting
-    from roundview.sql.tables import Shown, footer, show_answer
-
-    started = time.perf_counter()
-    with waiting("asking the sources"):
-        answer = connection.sql(
-            text,
-            engine=engine,
-            allow_scan=allow_scan,
-            partial=partial,
-            timeout_seconds=timeout_seconds,
-            purpose=purpose,
-        )
-    with answer:
-        if form is Form.TABLE:
-            shown = show_answer(answer, max_rows)
-            hint = " (--max-rows, or another --format)" if shown.has_more else ""
-        else:
-            from roundview.sql.writing import opened, write
-
-            with opened(output) as out:
-                shown, hint = Shown(write(answer, form.value, out), has_more=False), ""
-        is_told = form is Form.TABLE or output is not None or sys.stderr.isatty()
-        told = footer(answer, shown, time.perf_counter() - started).splitlines()
-    for line in told if is_told else told[1:]:
-        typer.echo(line + (hint if line is told[0] else ""), err=True)
 
 
 def _text(context: typer.Context, statement: str | None, file: Path | None) -> str:
@@ -260,3 +206,8 @@ def _form(form: Form | None, output: Path | None) -> Form:
     if form in (Form.PARQUET, Form.ARROW) and output is None and sys.stdout.isatty():
         raise RequestError(f"{form.value} is no text for a terminal", hint="--output FILE")
     return form
+
+
+def _stopped() -> typer.Exit:
+    typer.echo("cancelled", err=True)
+    return typer.Exit(_INTERRUPTED)

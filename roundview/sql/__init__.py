@@ -7,7 +7,7 @@ writing   answers as JSON, CSV, Parquet and Arrow
 tables    answers in a terminal
 explained how a question is answered, as text and as a diagram
 pointing  where in a statement a mistake is
-completion, prompt  the interactive shell
+completion what can be typed next in the shell
 """
 
 from __future__ import annotations

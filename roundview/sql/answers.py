@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from roundview.sql.naming import unique
@@ -81,7 +81,7 @@ class AsyncSqlAnswer(_Told):
 
     def __init__(self, result: SqlResult) -> None:
         super().__init__(result)
-        self._batches = self._renamed()
+        self._batches: AsyncGenerator[pa.RecordBatch, None] = self._renamed()
 
     def batches(self) -> AsyncIterator[pa.RecordBatch]:
         """Returns the rows that are left as Arrow batches; a name that is there twice gets `_2`."""
@@ -117,7 +117,7 @@ class AsyncSqlAnswer(_Told):
             for row in _tuples(batch):
                 yield row
 
-    async def _renamed(self) -> Any:
+    async def _renamed(self) -> AsyncGenerator[pa.RecordBatch, None]:
         schema = _schema(self.result)
         async for batch in self.result.batches():
             yield batch.rename_columns(schema.names)

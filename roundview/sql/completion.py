@@ -6,17 +6,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-_WORDS = (
-    "SELECT DISTINCT FROM WHERE GROUP BY HAVING ORDER LIMIT OFFSET UNION ALL INTERSECT EXCEPT WITH "
-    "JOIN LEFT RIGHT FULL INNER CROSS ON USING AS AND OR NOT IN EXISTS BETWEEN LIKE ILIKE IS NULL "
-    "CASE WHEN THEN ELSE END CAST ASC DESC NULLS FIRST LAST OVER PARTITION FILTER VALUES INTERVAL "
-    "TRUE FALSE DATE TIMESTAMP ROLLUP CUBE GROUPING SETS"
-).split()
-_AGGREGATES = (
-    "count sum avg min max bool_and bool_or string_agg array_agg percentile_cont percentile_disc "
-    "row_number rank dense_rank lag lead first_value last_value nth_value ntile coalesce nullif "
-    "greatest least extract substring trim position lookup"
-).split()
+_WORDS = frozenset(
+    {
+        "SELECT", "DISTINCT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "ORDER",
+        "LIMIT", "OFFSET", "UNION", "ALL", "INTERSECT", "EXCEPT", "WITH", "JOIN",
+        "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "ON", "USING", "AS",
+        "AND", "OR", "NOT", "IN", "EXISTS", "BETWEEN", "LIKE", "ILIKE",
+        "IS", "NULL", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST",
+        "ASC", "DESC", "NULLS", "FIRST", "LAST", "OVER", "PARTITION", "FILTER",
+        "VALUES", "INTERVAL", "TRUE", "FALSE", "DATE", "TIMESTAMP", "ROLLUP", "CUBE",
+        "GROUPING", "SETS",
+    }
+)  # fmt: skip
+_NAMED_ELSEWHERE = (
+    "count", "sum", "avg", "min", "max", "bool_and", "bool_or", "string_agg",
+    "array_agg", "percentile_cont", "percentile_disc", "row_number", "rank", "dense_rank",
+    "lag", "lead", "first_value", "last_value", "nth_value", "ntile", "coalesce", "nullif", "greatest", "least",
+    "extract", "substring", "trim", "position", "lookup",
+)  # fmt: skip
 
 _TYPED = re.compile(r"(?:([A-Za-z_]\w*)\.)?([A-Za-z_]\w*)?$")
 _NAMED = re.compile(r"\b(?:from|join|,)\s+([a-z_]\w*)(?:\s+(?:as\s+)?([a-z_]\w*))?", re.IGNORECASE)
@@ -48,7 +55,7 @@ def vocabulary(
         relation: {column: str(type_) for column, type_ in columns.items()}
         for relation, columns in relations.items()
     }
-    known = sorted({*_AGGREGATES, *(name.lower() for name in functions)})
+    known = sorted({*_NAMED_ELSEWHERE, *(name.lower() for name in functions)})
     return Vocabulary(named, tuple(known))
 
 
@@ -82,7 +89,19 @@ def choices(before: str, after: str, known: Vocabulary) -> Iterator[Choice]:
         yield from _matching(everything, typed, "column")
     yield from _matching(known.relations, typed, "relation")
     yield from _matching(known.functions, typed, "function")
-    yield from _matching(_WORDS, typed, "word")
+    yield from _matching(sorted(_WORDS), typed, "word")
+
+
+def is_complete(text: str) -> bool:
+    """Tells whether what was typed is a command or a whole statement.
+
+    >>> is_complete("SELECT ';'"), is_complete("SELECT 1; "), is_complete("\\\\d")
+    (False, True, True)
+    """
+    if not text.strip() or text.lstrip().startswith("\\"):
+        return True
+    plain = _ENDED.sub(" ", text)
+    return plain.rstrip().endswith(";") and "'" not in plain and '"' not in plain
 
 
 def _relations(text: str, known: Vocabulary) -> Iterator[tuple[str, str]]:

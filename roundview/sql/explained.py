@@ -47,8 +47,7 @@ def as_mermaid(told: Explanation) -> str:
             lines.append(f"  {node} --> read{at}")
     places = {read.name: at for at, read in enumerate(told.reads)}
     for at, read in enumerate(told.reads):
-        for name in read.waits_for:
-            lines.append(f"  read{places[name]} -. keys .-> read{at}")
+        lines += [f"  read{places[name]} -. keys .-> read{at}" for name in read.waits_for]
         lines.append(f"  read{at} --> finish")
     lines.append(f"  finish{{{{{_label(f'{told.engine}: {told.reason}')}}}}}")
     answer = "answer" if told.rows_needed is None else f"answer: {told.rows_needed} rows"

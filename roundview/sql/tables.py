@@ -66,20 +66,16 @@ def show_answer(answer: SqlAnswer, most: int) -> Shown:
     return shown
 
 
-def footer(answer: SqlAnswer, shown: Shown, seconds: float | None) -> str:
-    """Returns what is said below an answer: rows, seconds, what it took, what is missing."""
+def footer(answer: SqlAnswer, shown: Shown, seconds: float | None) -> list[str]:
+    """Returns what is said below an answer: what it took, then a line for each missing source."""
     rows = f"{shown.rows} row{'' if shown.rows == 1 else 's'}"
     parts = [f"first {rows}, there are more" if shown.has_more else rows]
     if seconds is not None:
         parts.append(f"{seconds:.2f} s")
     parts += [f"{answer.rows_fetched} rows fetched", answer.engine]
-    lines = [" · ".join(parts)]
-    for one in answer.sources:
-        if one.name in answer.missing and one.status != "ok":
-            lines.append(harmless(f"missing: {one.name} {one.rv_code} {one.reason}".rstrip()))
-    told = {line.split()[1] for line in lines[1:]}
-    lines += [f"missing: {name}" for name in answer.missing if name not in told]
-    return "\n".join(dict.fromkeys(lines))
+    reasons = {one.name: f" {one.rv_code} {one.reason}" for one in answer.sources if one.rv_code}
+    missing = [f"missing: {name}{reasons.get(name, '')}" for name in answer.missing]
+    return [" · ".join(parts), *(harmless(line).rstrip() for line in missing)]
 
 
 def _cell(value: str | None, widest: int | None) -> str | None:

@@ -82,7 +82,7 @@ def open_duckdb() -> duckdb.DuckDBPyConnection:
     """Returns an engine with the world in it."""
     engine = duckdb.connect()
     engine.execute("SET timezone = 'UTC'")
-    engine.execute((HERE / "world.sql").read_text(encoding="utf-8"))
+    engine.execute(world())
     return engine
 
 
@@ -108,11 +108,20 @@ def ask_roundview(engine: duckdb.DuckDBPyConnection, text: str) -> Answer:
     )
 
 
-async def ask_postgres(connection: asyncpg.Connection[Any], text: str) -> Answer:
-    """Asks PostgreSQL itself; `c360` is its search path's schema."""
+def world() -> str:
+    """Returns the script that makes the world, for both databases."""
+    return (HERE / "world.sql").read_text(encoding="utf-8")
+
+
+async def prepare(connection: asyncpg.Connection[Any]) -> None:
+    """Makes a connection read months as the engine's driver does: 30 days each."""
     await connection.set_type_codec(
         "interval", schema="pg_catalog", format="tuple", encoder=tuple, decoder=_interval
     )
+
+
+async def ask_postgres(connection: asyncpg.Connection[Any], text: str) -> Answer:
+    """Asks PostgreSQL itself; `c360` is its search path's schema."""
     try:
         statement = await connection.prepare(text)
         rows = await statement.fetch()

@@ -18,7 +18,7 @@ from tests.sql.stores import Servers
 
 from roundview.client import AsyncConnection
 
-IS_SQL_THERE = False
+IS_SQL_THERE = True
 """Whether catalogs answer SQL yet: until then what asks them is not collected."""
 
 IS_EXPLAIN_THERE = False

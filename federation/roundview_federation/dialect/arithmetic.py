@@ -57,8 +57,7 @@ def arithmetic(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr
 
 def numbers(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) -> Value:
     """Returns the value of an operator over two numbers."""
-    type_ = common((left.type, right.type))
-    assert type_ is not None
+    type_ = common((left.type, right.type)) or DOUBLE
     if kind is exp.Pow:
         return power(left, right, source)
     if type_.name == "numeric":
@@ -269,8 +268,7 @@ def _dates(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) ->
         if first in _STAMPS:
             return Value(binary(kind, left.node, right.node), first, source)
     if kind is exp.Sub and {first, second} <= {DATE, TIMESTAMP, TIMESTAMPTZ}:
-        type_ = common((first, second))
-        assert type_ is not None
+        type_ = common((first, second)) or TIMESTAMPTZ
         return Value(_elapsed(coerce(left, type_), coerce(right, type_)), INTERVAL, source)
     if kind is exp.Mul and INTERVAL in (first, second):
         other, span = (left, right) if second == INTERVAL else (right, left)

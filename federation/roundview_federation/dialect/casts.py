@@ -183,7 +183,7 @@ def _double_text(d: Callable[[], exp.Expr]) -> exp.Expr:
         this=binary(exp.GTE, size, cast(string("1e15"), DOUBLE)),
         expression=binary(exp.LT, size.copy(), cast(string("1e17"), DOUBLE)),
     )
-    spelled = exp.Case(
+    return exp.Case(
         ifs=[
             exp.If(this=call("isnan", d()), true=string("NaN")),
             exp.If(
@@ -195,7 +195,6 @@ def _double_text(d: Callable[[], exp.Expr]) -> exp.Expr:
         ],
         default=short,
     )
-    return spelled
 
 
 def _fifteen(node: exp.Expr) -> exp.Expr:

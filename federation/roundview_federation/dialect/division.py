@@ -95,9 +95,10 @@ def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
 
 def _divided(a: Ref, b: Ref, r: Ref) -> exp.Expr:
     """Returns the quotient rounded to r digits, half away from zero."""
+    digits = cast(binary(exp.Add, r(), number(1)), INTEGER)
     power = guarded(
         binary(exp.GT, r(), number(SCALE)), "0A000",
-        huge(call("rpad", string("1"), cast(binary(exp.Add, r(), number(1)), INTEGER), string("0"))),
+        huge(call("rpad", string("1"), digits, string("0"))),
     )  # fmt: skip
 
     def size(ref: Ref) -> exp.Expr:

@@ -24,27 +24,21 @@ from roundview_federation.dialect.functions_text import substring, trim
 from roundview_federation.dialect.functions_time import at_zone, extracted
 from roundview_federation.dialect.grouping import bare
 from roundview_federation.dialect.literals import number_type
+from roundview_federation.dialect.patterns import searched
 from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
+from roundview_federation.dialect.targets import target
 from roundview_federation.dialect.types import (
     BIGINT,
     BOOLEAN,
     DATE,
-    DOUBLE,
     INTEGER,
-    INTERVAL,
     ROW,
-    SMALLINT,
     TEXT,
-    TIME,
     TIMESTAMP,
-    TIMESTAMPTZ,
     UNKNOWN,
-    UUID,
-    VARCHAR,
     PgType,
     array_of,
     common,
-    numeric,
 )
 from roundview_federation.dialect.values import (
     Ref,
@@ -60,34 +54,7 @@ from roundview_federation.dialect.values import (
 if TYPE_CHECKING:
     from roundview_federation.dialect.queries import Translator
 
-_TARGETS = {
-    exp.DType.SMALLINT: SMALLINT, exp.DType.INT: INTEGER, exp.DType.BIGINT: BIGINT,
-    exp.DType.DOUBLE: DOUBLE, exp.DType.TEXT: TEXT, exp.DType.VARCHAR: VARCHAR,
-    exp.DType.BOOLEAN: BOOLEAN, exp.DType.DATE: DATE, exp.DType.TIME: TIME,
-    exp.DType.TIMESTAMP: TIMESTAMP, exp.DType.TIMESTAMPTZ: TIMESTAMPTZ,
-    exp.DType.INTERVAL: INTERVAL, exp.DType.UUID: UUID,
-}  # fmt: skip
-
 Handler = Callable[["Translator", exp.Expr], Value]
-
-
-def target(to: exp.Expr) -> tuple[PgType, int | None]:
-    """Returns the type that a CAST names, and the n of varchar(n)."""
-    kind = to.args.get("this")
-    sizes = [part.this.name for part in to.expressions if isinstance(part, exp.DataTypeParam)]
-    if any(not size.isdigit() for size in sizes):
-        raise unsupported("this type", to)
-    if kind is exp.DType.DECIMAL:
-        if not sizes:
-            return PgType("numeric"), None
-        precision, scale = int(sizes[0]), int(sizes[1]) if len(sizes) > 1 else 0
-        if not 1 <= precision <= 38 or not 0 <= scale <= precision:
-            raise unsupported("a numeric of more than 38 digits", to)
-        return numeric(precision, scale), None
-    type_ = _TARGETS.get(kind)  # type: ignore[arg-type]
-    if type_ is None or (sizes and type_ != VARCHAR):
-        raise unsupported("this type", to)
-    return type_, int(sizes[0]) if sizes else None
 
 
 def _column(translator: Translator, node: exp.Expr) -> Value:
@@ -229,8 +196,6 @@ def _like(translator: Translator, node: exp.Expr) -> Value:
 
 
 def _regexp(translator: Translator, node: exp.Expr) -> Value:
-    from roundview_federation.dialect.patterns import searched
-
     left, right = translator.value(node.this), translator.value(node.args["expression"])
     return searched(left, right, node, ignores_case=isinstance(node, exp.RegexpILike))
 

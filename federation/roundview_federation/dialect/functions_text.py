@@ -46,7 +46,9 @@ def upper(values: Sequence[Value], source: exp.Expr) -> Value:
         "t", values[0].node,
         lambda t: exp.Case(
             ifs=[
-                exp.If(this=exp.Not(this=call("contains", t(), string("ß"))), true=call("upper", t())),
+                exp.If(
+                    this=exp.Not(this=call("contains", t(), string("ß"))), true=call("upper", t())
+                ),
                 exp.If(this=call("contains", t(), string("ẞ")), true=fail("0A000")),
             ],
             default=call("replace", call("upper", t()), string("ẞ"), string("ß")),

@@ -94,7 +94,8 @@ def extracted(field: str, value: Value, source: exp.Expr) -> Value:
         return _of_interval(name, part, digits, value, source)
     node = let("t", value.node, lambda t: _guarded(name, part, own, t))
     if own == DATE and name == "epoch":
-        return Value(cast(binary(exp.IntDiv, node, number(10**6)), numeric(19, 0)), numeric(19, 0), source)  # fmt: skip
+        whole = numeric(19, 0)
+        return Value(cast(binary(exp.IntDiv, node, number(10**6)), whole), whole, source)
     return Value(_shifted(node, digits), numeric(19, digits), source)
 
 

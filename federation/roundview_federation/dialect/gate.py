@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlglot import exp
@@ -87,54 +88,55 @@ def _check(tree: exp.Query, joins: list[int]) -> None:
     while stack:
         node, depth = stack.pop()
         kind = type(node)
-        names = ALLOWED.get(kind)
-        if names is None:
-            raise unsupported("this syntax", node)
         nodes += 1
         if nodes > MAX_NODES:
             raise refuse(TOO_LARGE, f"the statement has more than {MAX_NODES} parts", node)
         if depth > MAX_NESTING:
             raise refuse(TOO_DEEP, f"the statement is nested more than {MAX_NESTING} deep", node)
-        if kind in BINDING:
-            _check_binding(node, kind)
-        elif kind is exp.Join:
-            args = node.args
-            conditions += bool(
-                args.get("on")
-                or args.get("using")
-                or args.get("method")
-                or args.get("kind") == "CROSS"
-            )
+        if kind is exp.Join:
+            conditions += _has_condition(node)
         elif issubclass(kind, exp.SetOperation):
             branches += 1
             if branches > MAX_BRANCHES:
                 raise refuse(TOO_LARGE, f"more than {MAX_BRANCHES} queries are combined", node)
-        for name, value in node.args.items():
-            if value is None or value is False or value == []:
-                continue
-            if name not in names:
-                raise unsupported("this syntax", node)
-            if isinstance(value, list):
-                if kind is exp.In or kind is exp.Array or kind is exp.Values:
-                    value = _checked_list(node, value)
-                deeper = depth + 1
-                for part in value:
-                    if not isinstance(part, exp.Expr):
-                        raise unsupported("this syntax", node)
-                    stack.append((part, deeper))
-            elif isinstance(value, exp.Expr):
-                # A chain of AND or OR is as long as it is, not as deep.
-                flat = name == "this" and (kind is exp.And or kind is exp.Or)
-                stack.append((value, depth if flat else depth + 1))
-        if kind is exp.Identifier:
-            _check_identifier(node)
-        elif kind is exp.Anonymous:
-            _check_call(node)
-        elif kind is exp.Parameter and not node.this.name.isdigit():
-            raise refuse(SYNTAX, "parameters are written $1, $2 …", node)
+        stack.extend(_parts(node, kind, depth))
+        check = _CHECKS.get(kind)
+        if check is not None:
+            check(node)
+        elif kind in BINDING:
+            _check_binding(node, kind)
     if conditions != len(joins):
         # The parser takes a JOIN without a condition for a comma.
         raise refuse(SYNTAX, "JOIN needs ON or USING", joins[-1] if joins else None)
+
+
+def _parts(node: exp.Expr, kind: type[exp.Expr], depth: int) -> Iterator[tuple[exp.Expr, int]]:
+    """Yields what a node is made of with its depth, when all of it is on the list."""
+    names = ALLOWED.get(kind)
+    if names is None:
+        raise unsupported("this syntax", node)
+    for name, value in node.args.items():
+        if value is None or value is False or value == []:
+            continue
+        if name not in names:
+            raise unsupported("this syntax", node)
+        if isinstance(value, list):
+            if kind in _LISTS:
+                value = _checked_list(node, value)
+            for part in value:
+                if not isinstance(part, exp.Expr):
+                    raise unsupported("this syntax", node)
+                yield part, depth + 1
+        elif isinstance(value, exp.Expr):
+            # A chain of AND or OR is as long as it is, not as deep.
+            flat = name == "this" and (kind is exp.And or kind is exp.Or)
+            yield value, depth if flat else depth + 1
+
+
+def _has_condition(join: exp.Expr) -> bool:
+    args = join.args
+    is_cross = args.get("kind") == "CROSS"
+    return bool(args.get("on") or args.get("using") or args.get("method") or is_cross)
 
 
 def _checked_list(node: exp.Expr, values: list[exp.Expr]) -> list[exp.Expr]:
@@ -192,3 +194,16 @@ def _level(node: exp.Expr) -> int:
     if kind is exp.Not and type(node.this) in (exp.RegexpLike, exp.RegexpILike):
         return 7
     return BINDING.get(kind, 99)
+
+
+def _check_parameter(node: exp.Expr) -> None:
+    if not node.this.name.isdigit():
+        raise refuse(SYNTAX, "parameters are written $1, $2 …", node)
+
+
+_LISTS = frozenset({exp.In, exp.Array, exp.Values})
+_CHECKS: Mapping[type[exp.Expr], Callable[[exp.Expr], None]] = {
+    exp.Identifier: _check_identifier,
+    exp.Anonymous: _check_call,
+    exp.Parameter: _check_parameter,
+}

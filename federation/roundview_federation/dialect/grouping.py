@@ -114,8 +114,7 @@ def _aggregates(root: exp.Expr) -> bool:
             continue
         if isinstance(node, exp.Window):
             function = node.this
-            for part in _children(node):
-                stack.append((part, part is function))
+            stack.extend((part, part is function) for part in _children(node))
             continue
         if is_function and isinstance(node, exp.Filter):
             stack.extend((part, part is node.this) for part in _children(node))
@@ -142,9 +141,9 @@ def _refuse_inside(root: exp.Expr, clause: str) -> None:
 
 
 def _check(node: exp.Expr, scope: Scope, known: Collection[object], is_inside: bool) -> None:
-    if not isinstance(node, (exp.Alias, exp.Literal, exp.Identifier)):
-        if _mark(bare(node)) in known:
-            return
+    is_named = not isinstance(node, (exp.Alias, exp.Literal, exp.Identifier))
+    if is_named and _mark(bare(node)) in known:
+        return
     if isinstance(node, exp.Query):
         # What is inside has been checked by itself: only its outer columns count here.
         if not is_inside:
@@ -160,15 +159,7 @@ def _check(node: exp.Expr, scope: Scope, known: Collection[object], is_inside: b
             )
         return
     if isinstance(node, exp.Window):
-        function = node.this
-        call = function.this if isinstance(function, exp.Filter) else function
-        for part in _children(node):
-            if part is not function:
-                _check(part, scope, known, is_inside)
-        for part in _children(call):
-            _check(part, scope, known, is_inside)
-        if call is not function:
-            _check(function.args["expression"], scope, known, is_inside)
+        _check_window(node, scope, known, is_inside)
         return
     if is_aggregate(node):
         if is_inside and not isinstance(node.parent, exp.WithinGroup):
@@ -180,4 +171,18 @@ def _check(node: exp.Expr, scope: Scope, known: Collection[object], is_inside: b
             _check(part, scope, known, is_inside=part is not node.this)
         return
     for part in _children(node):
+        _check(part, scope, known, is_inside)
+
+
+def _check_window(
+    node: exp.Window, scope: Scope, known: Collection[object], is_inside: bool
+) -> None:
+    """Checks what a window function is of: the function itself is no aggregate here."""
+    function = node.this
+    call = function.this if isinstance(function, exp.Filter) else function
+    parts = [part for part in _children(node) if part is not function]
+    parts += _children(call)
+    if call is not function:
+        parts.append(function.args["expression"])
+    for part in parts:
         _check(part, scope, known, is_inside)

@@ -14,7 +14,15 @@ from roundview_federation.dialect.refusal import (
     refuse,
     unsupported,
 )
-from roundview_federation.dialect.scopes import Entry, Output, Scope, Source, folded, identifier
+from roundview_federation.dialect.scopes import (
+    Entry,
+    Output,
+    Scope,
+    Source,
+    folded,
+    identifier,
+    renamed,
+)
 
 if TYPE_CHECKING:
     from roundview_federation.dialect.names import Queries, Resolver
@@ -188,8 +196,6 @@ class From:
 
 
 def _renamed(outputs: tuple[Output, ...], alias: exp.Expr | None) -> tuple[Output, ...]:
-    from roundview_federation.dialect.names import renamed
-
     return renamed(outputs, alias.args.get("columns"), alias) if alias is not None else outputs
 
 

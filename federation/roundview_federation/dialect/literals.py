@@ -20,9 +20,9 @@ _NUMBER = re.compile(
 _DATE = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})\s*", re.ASCII)
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?"
 _TIME = re.compile(rf"\s*{_CLOCK}\s*", re.ASCII)
+_ZONE = r"(Z|z|UTC|[+-]\d{1,2}(?::?\d{2})?)?"
 _STAMP = re.compile(
-    rf"\s*(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?:(?:[ T]+){_CLOCK}\s*(Z|z|UTC|[+-]\d{{1,2}}(?::?\d{{2}})?)?)?\s*",
-    re.ASCII,
+    rf"\s*(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?:(?:[ T]+){_CLOCK}\s*{_ZONE})?\s*", re.ASCII
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PART = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlglot import exp
@@ -11,16 +11,22 @@ from roundview_catalog.types import Type
 from roundview_federation.dialect.grouping import bare, check_grouping
 from roundview_federation.dialect.joins import LOOKUP, From
 from roundview_federation.dialect.labels import label
+from roundview_federation.dialect.ordering import (
+    distinct_on,
+    only,
+    ordered,
+    outer_order,
+    positions,
+    projection,
+)
 from roundview_federation.dialect.refusal import (
     AMBIGUOUS,
     COLUMN,
-    GROUPING,
     SYNTAX,
-    TYPES,
     refuse,
     unsupported,
 )
-from roundview_federation.dialect.scopes import Output, Scope, folded, identifier
+from roundview_federation.dialect.scopes import Output, Scope, folded, identifier, renamed
 
 NAMES = "names"
 Schema = Mapping[str, Mapping[str, Type]]
@@ -43,6 +49,7 @@ def resolve(tree: exp.Query, schema: Schema) -> exp.Query:
 
 
 Queries = dict[str, tuple[str, tuple[Output, ...]]]
+_LEAVES = (exp.Identifier, exp.Literal, exp.DataType)
 
 
 class Resolver:
@@ -76,7 +83,7 @@ class Resolver:
         if isinstance(node, exp.Subquery):
             inner, outputs = self.query(node.this, outer, queries)
             node.set("this", inner)
-            self._outer_order(node, outputs)
+            outer_order(node, outputs)
             return node, outputs
         if isinstance(node, exp.SetOperation):
             left, outputs = self.query(node.this, outer, queries)
@@ -87,7 +94,7 @@ class Resolver:
                 raise refuse(
                     SYNTAX, "both sides of a set operation need equally many columns", right
                 )
-            self._outer_order(node, outputs)
+            outer_order(node, outputs)
             return node, outputs
         raise unsupported("this query", node)
 
@@ -104,21 +111,16 @@ class Resolver:
                     node.replace(inner)
                 continue
             for name, value in node.args.items():
-                if isinstance(value, exp.Column):
-                    found = _bound(value, scope)
-                    if found is not value:
-                        node.set(name, found)
-                elif isinstance(value, exp.Expr):
-                    if not isinstance(value, (exp.Identifier, exp.Literal, exp.DataType)):
-                        stack.append(value)
-                elif isinstance(value, list):
+                if isinstance(value, list):
                     for at, part in enumerate(value):
                         if isinstance(part, exp.Column):
-                            found = _bound(part, scope)
-                            if found is not part:
-                                node.set(name, found, index=at)
+                            _bind(node, name, part, scope, at)
                         elif isinstance(part, exp.Expr):
                             stack.append(part)
+                elif isinstance(value, exp.Column):
+                    _bind(node, name, value, scope)
+                elif isinstance(value, exp.Expr) and not isinstance(value, _LEAVES):
+                    stack.append(value)
         return root
 
     def _named_queries(self, clause: exp.Expr, outer: Scope | None, queries: Queries) -> Queries:
@@ -155,8 +157,8 @@ class Resolver:
         having = node.args.get("having")
         if having is not None:
             having.set("this", self.expression(having.this, scope, queries))
-        order = self._order(node, outputs, scope, queries)
-        self._distinct(node, outputs, scope, queries)
+        order = ordered(self, node, outputs, scope, queries)
+        distinct_on(self, node, outputs, scope, queries)
         check_grouping(node, scope, order)
         return outputs
 
@@ -239,117 +241,16 @@ class Resolver:
                 continue
             key = bare(part)
             if isinstance(key, exp.Literal):
-                made.append(_projection(node, key, "GROUP BY").copy())
+                made.append(projection(node, key, "GROUP BY").copy())
                 continue
             if isinstance(key, exp.Column) and key.args.get("table") is None:
                 name = folded(key.this)
-                at = _positions(outputs, name)
+                at = positions(outputs, name)
                 if not scope.local(name) and at:
-                    made.append(_only(node, at, key).copy())
+                    made.append(only(node, at, key).copy())
                     continue
             made.append(self.expression(key, scope, queries))
         group.set("expressions", made)
-
-    def _order(
-        self, node: exp.Select, outputs: tuple[Output, ...], scope: Scope, queries: Queries
-    ) -> list[exp.Expr]:
-        """Resolves ORDER BY; returns the expressions of it that are no ordinals."""
-        order = node.args.get("order")
-        found: list[exp.Expr] = []
-        is_distinct = node.args.get("distinct") is not None
-        for part in order.expressions if order is not None else ():
-            key = bare(part.this)
-            if isinstance(key, exp.Literal):
-                _projection(node, key, "ORDER BY")
-                part.set("this", key)
-                continue
-            if isinstance(key, exp.Column) and key.args.get("table") is None:
-                at = _positions(outputs, folded(key.this))
-                if at:
-                    _only(node, at, key)
-                    part.set("this", _ordinal(at[0], key))
-                    continue
-            made = self.expression(key, scope, queries)
-            if is_distinct and node.args["distinct"].args.get("on") is None:
-                at = [n for n, own in enumerate(node.expressions) if own.this == made]
-                if not at:
-                    raise refuse(
-                        GROUPING, "with DISTINCT, ORDER BY can only have what is selected", key,
-                        sqlstate="42P10",
-                    )  # fmt: skip
-                part.set("this", _ordinal(at[0], key))
-                continue
-            part.set("this", made)
-            found.append(made)
-        return found
-
-    def _distinct(
-        self, node: exp.Select, outputs: tuple[Output, ...], scope: Scope, queries: Queries
-    ) -> None:
-        distinct = node.args.get("distinct")
-        on = distinct.args.get("on") if distinct is not None else None
-        if on is None:
-            return
-        made: list[exp.Expr] = []
-        for part in on.expressions if isinstance(on, exp.Tuple) else [on]:
-            key = bare(part)
-            at = (
-                _positions(outputs, folded(key.this))
-                if isinstance(key, exp.Column) and key.args.get("table") is None
-                else []
-            )
-            if isinstance(key, exp.Literal):
-                made.append(_projection(node, key, "DISTINCT ON").copy())
-            elif at:
-                made.append(_only(node, at, key).copy())
-            else:
-                made.append(self.expression(key, scope, queries))
-        node.args["distinct"].set("on", exp.Tuple(expressions=made))
-        order = node.args.get("order")
-        for part in order.expressions[: len(made)] if order is not None else ():
-            key = part.this
-            if isinstance(key, exp.Literal):
-                key = node.expressions[int(key.name) - 1].this
-            if key not in made:
-                raise refuse(
-                    GROUPING, "DISTINCT ON must have what ORDER BY starts with", part,
-                    sqlstate="42P10",
-                )  # fmt: skip
-
-    def _outer_order(self, node: exp.Expr, outputs: tuple[Output, ...]) -> None:
-        """Resolves ORDER BY behind a set operation: ordinals and names of columns only."""
-        order = node.args.get("order")
-        for part in order.expressions if order is not None else ():
-            key = bare(part.this)
-            if isinstance(key, exp.Literal):
-                _ordinal_of(key, len(outputs), "ORDER BY")
-                part.set("this", key)
-                continue
-            if not isinstance(key, exp.Column) or key.args.get("table") is not None:
-                raise unsupported(
-                    "an expression in ORDER BY behind a set operation", key,
-                    hint="name a column of the result",
-                )  # fmt: skip
-            name = folded(key.this)
-            at = _positions(outputs, name)
-            if not at:
-                raise refuse(COLUMN, f"there is no column {name} in the result", key)
-            if len(at) > 1:
-                raise refuse(AMBIGUOUS, f"the name {name} can mean several columns", key)
-            part.set("this", _ordinal(at[0], key))
-
-
-def renamed(
-    outputs: tuple[Output, ...], columns: Iterable[exp.Expr] | None, node: exp.Expr
-) -> tuple[Output, ...]:
-    """Returns outputs under the names of an alias's list of columns."""
-    names = [folded(part) for part in columns or ()]
-    if len(names) > len(outputs):
-        raise refuse(SYNTAX, "the alias names more columns than there are", node, sqlstate="42P10")
-    return (
-        *(Output(name, output.alias) for name, output in zip(names, outputs, strict=False)),
-        *outputs[len(names) :],
-    )
 
 
 def _selected(values: exp.Expr) -> exp.Select:
@@ -361,6 +262,15 @@ def _selected(values: exp.Expr) -> exp.Select:
     values.set("alias", exp.TableAlias(this=identifier("values")))
     select.set("from_", exp.From(this=values))
     return select
+
+
+def _bind(
+    node: exp.Expr, name: str, column: exp.Column, scope: Scope, at: int | None = None
+) -> None:
+    """Puts what a column means in its place below a node."""
+    found = _bound(column, scope)
+    if found is not column:
+        node.set(name, found, index=at)
 
 
 def _bound(node: exp.Column, scope: Scope) -> exp.Expr:
@@ -379,39 +289,3 @@ def _starred(node: exp.Expr, scope: Scope) -> list[Any]:
         if name in at.sources:
             return at.sources[name].entries()
     raise refuse("RV121", f"there is no relation {name} here", node)
-
-
-def _positions(outputs: tuple[Output, ...], name: str) -> list[int]:
-    return [at for at, output in enumerate(outputs) if output.name == name]
-
-
-def _only(node: exp.Select, at: list[int], key: exp.Expr) -> exp.Expr:
-    """Returns the one expression behind several outputs of a name."""
-    first: exp.Expr = node.expressions[at[0]].this
-    if any(node.expressions[other].this != first for other in at[1:]):
-        raise refuse(AMBIGUOUS, "the name can mean several columns of the result", key)
-    return first
-
-
-def _ordinal_of(literal: exp.Literal, count: int, clause: str) -> int:
-    if literal.is_string or not literal.name.isdigit():
-        raise refuse(SYNTAX, f"a constant in {clause} must be a column's number", literal)
-    at = int(literal.name)
-    if not 1 <= at <= count:
-        raise refuse(GROUPING, f"{clause} has no column {at}", literal, sqlstate="42P10")
-    return at - 1
-
-
-def _projection(node: exp.Select, literal: exp.Literal, clause: str) -> exp.Expr:
-    at = _ordinal_of(literal, len(node.expressions), clause)
-    found: exp.Expr = node.expressions[at].this
-    return found
-
-
-def _ordinal(at: int, key: exp.Expr) -> exp.Literal:
-    literal = exp.Literal(this=str(at + 1), is_string=False)
-    literal.meta.update(key.this.meta if isinstance(key, exp.Column) else key.meta)
-    return literal
-
-
-__all__ = ["NAMES", "TYPES", "Schema", "resolve"]

@@ -13,7 +13,10 @@ from roundview_federation.dialect.values import Value, call, string
 
 # Plain characters, classes of ASCII, groups, | and greedy repetition; only whether it matches is
 # asked. Everything with a backslash but escaped punctuation differs in one engine or the other.
-_ATOM = r"(?:[A-Za-z0-9 _\-,;:@#%&=<>!'\"~`/.]|\\[.\\+*?()\[\]{}|^$/\-]|\[\^?(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|[ _.,@+#%&])+\])"
+_ATOM = (
+    r"(?:[A-Za-z0-9 _\-,;:@#%&=<>!'\"~`/.]|\\[.\\+*?()\[\]{}|^$/\-]"
+    r"|\[\^?(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|[ _.,@+#%&])+\])"
+)
 _REPEAT = r"(?:[*+?]|\{\d{1,2}(?:,\d{0,2})?\})?"
 _SAFE = re.compile(rf"\^?(?:{_ATOM}{_REPEAT}|\((?:{_ATOM}{_REPEAT}|\|)+\){_REPEAT}|\|)*\$?")
 

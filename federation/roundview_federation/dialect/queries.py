@@ -12,17 +12,17 @@ from roundview_federation.dialect.casts import coerce, settle
 from roundview_federation.dialect.expressions import HANDLERS
 from roundview_federation.dialect.joins import LOOKUP, LOOKUP_COLUMNS
 from roundview_federation.dialect.refusal import SYNTAX, TYPES, refuse, unsupported
+from roundview_federation.dialect.tables import series, values_of
 from roundview_federation.dialect.types import (
     BIGINT,
     BOOLEAN,
-    INTEGER,
     TEXT,
     TIMESTAMPTZ,
     UNKNOWN,
     PgType,
     common,
 )
-from roundview_federation.dialect.values import Value, call, cast, closed, number
+from roundview_federation.dialect.values import Value, cast, closed, number
 from roundview_federation.dialect.windows import windowed
 
 Columns = Mapping[str, PgType]
@@ -248,73 +248,17 @@ class Translator:
                 self.columns[alias] = self.relations[name] if found is None else found
                 return
             if isinstance(node.this, exp.ExplodingGenerateSeries):
-                self.columns[alias] = {"value": self._series(node)}
+                self.columns[alias] = {"value": series(self, node)}
                 return
             names = self.relations.get(LOOKUP) or dict.fromkeys(LOOKUP_COLUMNS, TEXT)
             self.columns[alias] = names
             return
         if isinstance(node, exp.Values):
-            self._values(node)
+            values_of(self, node)
             return
         inner, types = self.rows(node.this)
         node.set("this", inner)
         self.columns[alias] = dict(zip(_names(inner), types, strict=True))
-
-    def _values(self, node: exp.Values) -> None:
-        rows = [[self.value(part) for part in row.expressions] for row in node.expressions]
-        types: list[PgType] = []
-        for at in range(len(rows[0])):
-            type_ = common(row[at].type for row in rows)
-            if type_ is None:
-                raise refuse(TYPES, "VALUES has a column of several types", node)
-            types.append(type_)
-            for row in rows:
-                row[at] = coerce(row[at], type_)
-        for row, tuple_ in zip(rows, node.expressions, strict=True):
-            tuple_.set("expressions", [value.node for value in row])
-        alias = node.args["alias"]
-        names = [column.name for column in alias.columns]
-        self.columns[alias.name] = dict(zip(names, types, strict=True))
-
-    def _series(self, node: exp.Table) -> PgType:
-        series = node.this
-        values = [
-            self.value(series.args[name])
-            for name in ("start", "end", "step")
-            if series.args.get(name) is not None
-        ]
-        sizes = [int(v.text) for v in values if v.text and v.text.lstrip("-").isdigit()]
-        if len(sizes) != len(values) or any(not v.type.is_integer for v in values):
-            raise unsupported("generate_series of anything but whole constants", node)
-        step = sizes[2] if len(sizes) > 2 else 1
-        if step == 0:
-            raise refuse("RV134", "the step of generate_series is 0", node)
-        if (sizes[1] - sizes[0]) // step > 1_000_000:
-            raise refuse("RV127", "generate_series of more than a million rows", node)
-        type_ = common(value.type for value in values) or INTEGER
-        alias = node.args["alias"]
-        inner = exp.Select(
-            expressions=[
-                exp.Alias(
-                    this=cast(exp.Column(this=exp.Identifier(this="value", quoted=True)), type_),
-                    alias=exp.Identifier(this="value", quoted=True),
-                )
-            ]
-        )
-        table = exp.Table(
-            this=call("generate_series", *(number(size) for size in sizes)),
-            alias=exp.TableAlias(
-                this=exp.Identifier(this="series", quoted=True),
-                columns=[exp.Identifier(this="value", quoted=True)],
-            ),
-        )
-        inner.set("from_", exp.From(this=table))
-        node.replace(
-            exp.Subquery(
-                this=inner, alias=exp.TableAlias(this=exp.Identifier(this=alias.name, quoted=True))
-            )
-        )
-        return type_
 
     def _group(self, group: exp.Expr) -> None:
         made: list[exp.Expr] = []

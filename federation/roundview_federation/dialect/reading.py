@@ -119,32 +119,16 @@ def _check(tokens: list[Any], text: str) -> None:
     distinct: dict[int, bool] = {}
     before: Any = None
     for token in tokens:
-        kind = token.token_type
         if token.comments:
             token.comments.clear()
-        if kind in _OPENING:
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise refuse(
-                    TOO_DEEP, f"the statement is nested more than {MAX_DEPTH} deep", token.start
-                )
-        elif kind in _CLOSING:
-            depth -= 1
-        if kind in _PREFIXES:
-            prefixes += 1
-            if prefixes > MAX_PREFIXES:
-                raise refuse(TOO_DEEP, "the statement has too many signs in a row", token.start)
-        else:
-            prefixes = 0
-        if kind is TokenType.SEMICOLON:
-            raise refuse(SYNTAX, "one statement at a time", token.start)
-        if kind in _ODD_LITERALS:
-            raise unsupported("this kind of literal", token.start)
-        if kind is TokenType.PLACEHOLDER or kind is TokenType.COLON:
-            raise refuse(SYNTAX, "parameters are written $1, $2 …", token.start)
-        if kind is TokenType.BYTE_STRING:
-            token.text = _unescaped(text[token.start : token.end + 1], token.start)
-            token.token_type = kind = TokenType.STRING
+        _check_kind(token, text)
+        kind = token.token_type
+        depth += (kind in _OPENING) - (kind in _CLOSING)
+        prefixes = prefixes + 1 if kind in _PREFIXES else 0
+        if depth > MAX_DEPTH:
+            raise refuse(TOO_DEEP, f"the statement is nested over {MAX_DEPTH} deep", token.start)
+        if prefixes > MAX_PREFIXES:
+            raise refuse(TOO_DEEP, "the statement has too many signs in a row", token.start)
         if before is not None:
             _check_pair(before, token)
         if kind is TokenType.IS and distinct.get(depth):
@@ -154,6 +138,19 @@ def _check(tokens: list[Any], text: str) -> None:
         elif kind in _SEPARATORS:
             distinct = {at: known for at, known in distinct.items() if at < depth}
         before = token
+
+
+def _check_kind(token: Any, text: str) -> None:
+    kind = token.token_type
+    if kind is TokenType.SEMICOLON:
+        raise refuse(SYNTAX, "one statement at a time", token.start)
+    if kind in _ODD_LITERALS:
+        raise unsupported("this kind of literal", token.start)
+    if kind is TokenType.PLACEHOLDER or kind is TokenType.COLON:
+        raise refuse(SYNTAX, "parameters are written $1, $2 …", token.start)
+    if kind is TokenType.BYTE_STRING:
+        token.text = _unescaped(text[token.start : token.end + 1], token.start)
+        token.token_type = TokenType.STRING
 
 
 def _check_pair(before: Any, token: Any) -> None:

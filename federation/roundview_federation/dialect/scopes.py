@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -11,6 +11,7 @@ from roundview_federation.dialect.refusal import (
     AMBIGUOUS,
     COLUMN,
     RELATION,
+    SYNTAX,
     refuse,
     unsupported,
 )
@@ -111,6 +112,19 @@ class Scope:
         if any(name in scope.sources for scope in self.chain()):
             raise unsupported("a whole row as a value", node)
         raise refuse(COLUMN, f"there is no column {name}", node)
+
+
+def renamed(
+    outputs: tuple[Output, ...], columns: Iterable[exp.Expr] | None, node: exp.Expr
+) -> tuple[Output, ...]:
+    """Returns outputs under the names of an alias's list of columns."""
+    names = [folded(part) for part in columns or ()]
+    if len(names) > len(outputs):
+        raise refuse(SYNTAX, "the alias names more columns than there are", node, sqlstate="42P10")
+    return (
+        *(Output(name, output.alias) for name, output in zip(names, outputs, strict=False)),
+        *outputs[len(names) :],
+    )
 
 
 def folded(identifier: exp.Expr) -> str:

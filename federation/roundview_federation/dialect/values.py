@@ -25,8 +25,8 @@ class Value:
     """One expression of DuckDB with its PostgreSQL type.
 
     `text` is what a constant says: the text of a literal, of a number as written; `source` is
-    where it came from, for errors; `items` are those of a row; `parameters` are where a parameter tells
-    its type.
+    where it came from, for errors; `items` are those of a row; `parameters` are where a
+    parameter tells its type.
     """
 
     node: exp.Expr
@@ -104,10 +104,11 @@ def let_all(
     """
     dear = {name: node for name, node in nodes.items() if not is_cheap(node)}
     refs: dict[str, Ref] = {name: node.copy for name, node in nodes.items() if name not in dear}
-    if len(dear) < 2:
-        for name, node in dear.items():
-            return let(name, node, lambda ref: body({**refs, name: ref}))
+    if not dear:
         return body(refs)
+    if len(dear) == 1:
+        (only,) = dear
+        return let(only, dear[only], lambda ref: body({**refs, only: ref}))
 
     def made(ref: Ref) -> exp.Expr:
         def part(name: str) -> Ref:

@@ -178,10 +178,14 @@ class _Narrowing:
         if mapping is None or mapping.codes is not None:
             return
         found = self._column(mapping, self._unfolded.entity.types[name])
-        if found is not None:
+        if found is not None and self._takes_keys(found[2]):
             column, prefix, type_ = found
             bound = Bound("", (column,), (type_,), (prefix,), ())
             self.narrowed.keys.append(Keyed(bound, param))
+
+    def _takes_keys(self, type_: Type) -> bool:
+        """Tells whether a source takes lists of such values: MySQL's JSON has no decimals."""
+        return type_.kind in (Kind.TEXT, *INTEGERS) or self._dialect == "postgres"
 
     def _bind_key(
         self,
