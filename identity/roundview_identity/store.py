@@ -39,6 +39,7 @@ _LINKED = (
     "SELECT source_no, source_key, fingerprint, is_provisional FROM record"
     " WHERE customer_id = ? AND deleted_at IS NULL ORDER BY source_no, source_key"
 )
+_SOURCES = "SELECT source_no, name FROM source"
 _RECORD = (
     "SELECT r.customer_id, r.fingerprint, r.mark FROM record r"
     " JOIN source s ON s.source_no = r.source_no"
@@ -61,10 +62,7 @@ def _clock_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The records of a customer, in their order, with the fingerprints that they were linked with.
-
-    `is_provisional` tells whether a probe found them and no refresh has confirmed one.
-    """
+    """The records of a customer and what they were linked with; confirmed by a refresh or not."""
 
     fingerprints: Mapping[RecordId, bytes]
     is_provisional: bool
@@ -345,9 +343,7 @@ class Xref:
     def _names(self, numbers: Iterable[int]) -> Mapping[int, str]:
         """Returns the names of sources by number, read anew where one is not known yet."""
         if not self._sources.keys() >= set(numbers):
-            self._sources = dict(
-                self.connection.execute("SELECT source_no, name FROM source").fetchall()
-            )
+            self._sources = dict(self.connection.execute(_SOURCES).fetchall())
         return self._sources
 
     def _today(self, blob: bytes) -> bytes:

@@ -71,9 +71,10 @@ _SURE = (
 def pushable(tree: exp.Expr, dialect: str, column_type: ColumnType) -> bool:
     """Tells whether a source computes the expression exactly as PostgreSQL would.
 
-    Text and integers go where the table says so; decimals, times, casts and case folding
-    differ between systems and are computed on arrival. MySQL's text compares by collation,
-    so it is asked for integers, and for text columns only beside constants.
+    Text and integers go where the table says so; times, casts and case folding differ between
+    systems and are computed on arrival, decimals where `exact_number` does not give them away.
+    MySQL's text compares by collation, so it is asked for integers, and for text columns only
+    beside constants.
     """
     if dialect not in _DIALECTS:
         return False
