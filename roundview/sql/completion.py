@@ -21,8 +21,8 @@ _WORDS = frozenset(
 _NAMED_ELSEWHERE = (
     "count", "sum", "avg", "min", "max", "bool_and", "bool_or", "string_agg",
     "array_agg", "percentile_cont", "percentile_disc", "row_number", "rank", "dense_rank",
-    "lag", "lead", "first_value", "last_value", "nth_value", "ntile", "coalesce", "nullif", "greatest", "least",
-    "extract", "substring", "trim", "position", "lookup",
+    "lag", "lead", "first_value", "last_value", "nth_value", "ntile", "coalesce", "nullif",
+    "greatest", "least", "extract", "substring", "trim", "position", "lookup",
 )  # fmt: skip
 
 _TYPED = re.compile(r"(?:([A-Za-z_]\w*)\.)?([A-Za-z_]\w*)?$")

@@ -142,6 +142,87 @@ ALLOWED: Mapping[type[exp.Expr], frozenset[str]] = _args(
     (exp.NthValue, "this offset"),
 )
 
+# Words that PostgreSQL never takes for a name without quotes.
+RESERVED = frozenset(
+    [
+        "all",
+        "analyse",
+        "analyze",
+        "and",
+        "any",
+        "array",
+        "as",
+        "asc",
+        "asymmetric",
+        "both",
+        "case",
+        "cast",
+        "check",
+        "collate",
+        "column",
+        "constraint",
+        "create",
+        "default",
+        "deferrable",
+        "desc",
+        "distinct",
+        "do",
+        "else",
+        "end",
+        "except",
+        "false",
+        "fetch",
+        "for",
+        "foreign",
+        "from",
+        "grant",
+        "group",
+        "having",
+        "in",
+        "initially",
+        "intersect",
+        "into",
+        "lateral",
+        "leading",
+        "limit",
+        "not",
+        "null",
+        "offset",
+        "on",
+        "only",
+        "or",
+        "order",
+        "placing",
+        "primary",
+        "references",
+        "returning",
+        "select",
+        "some",
+        "symmetric",
+        "table",
+        "then",
+        "to",
+        "trailing",
+        "true",
+        "union",
+        "unique",
+        "using",
+        "variadic",
+        "when",
+        "where",
+        "window",
+        "with",
+    ]
+)
+
+# Words that are calls to PostgreSQL where they stand alone.
+SESSION = frozenset(
+    {
+        "user", "current_user", "session_user", "current_role", "current_catalog", "localtime",
+        "current_schema", "current_time",
+    }
+)  # fmt: skip
+
 # How tightly PostgreSQL's operators bind; a tree whose operators bind differently was read wrongly.
 BINDING: Mapping[type[exp.Expr], int] = MappingProxyType(
     {

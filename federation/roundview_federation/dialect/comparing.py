@@ -221,9 +221,7 @@ def _against_query(
     translator: Translator, value: Value, query: exp.Expr, node: exp.Expr
 ) -> tuple[exp.Expr, exp.Expr]:
     """Returns a value and a query of one column whose types compare."""
-    inner, columns = translator.rows(query)
-    if len(columns) != 1:
-        raise refuse(SYNTAX, "the subquery must have one column", node)
+    inner, columns = translator.one_column(query)
     type_ = common((value.type, columns[0]))
     if type_ is None:
         raise refuse(FUNCTION, f"there is no operator {value.type} = {columns[0]}", node)

@@ -11,7 +11,14 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-from roundview_federation.dialect.allowed import ALLOWED, BINDING, CHAINED, PREFIX
+from roundview_federation.dialect.allowed import (
+    ALLOWED,
+    BINDING,
+    CHAINED,
+    PREFIX,
+    RESERVED,
+    SESSION,
+)
 from roundview_federation.dialect.functions import NAMES
 from roundview_federation.dialect.reading import MARK, tokens_of
 from roundview_federation.dialect.refusal import (
@@ -41,7 +48,8 @@ def gate(text: str) -> exp.Query:
     if sys.getrecursionlimit() < _RECURSION:
         sys.setrecursionlimit(_RECURSION)
     tree = _parsed(tokens, text)
-    _check(tree, [token.start for token in tokens if token.token_type is TokenType.JOIN])
+    joins = [token.start for token in tokens if token.token_type is TokenType.JOIN]
+    _check(tree, text, joins)
     return tree
 
 
@@ -82,7 +90,7 @@ def _offset(text: str, errors: list[dict[str, Any]] | None) -> int | None:
     return min(max(starts[line - 1] + column - len(word), 0), len(text))
 
 
-def _check(tree: exp.Query, joins: list[int]) -> None:
+def _check(tree: exp.Query, text: str, joins: list[int]) -> None:
     nodes = branches = conditions = 0
     stack: list[tuple[exp.Expr, int]] = [(tree, 1)]
     while stack:
@@ -102,7 +110,7 @@ def _check(tree: exp.Query, joins: list[int]) -> None:
         stack.extend(_parts(node, kind, depth))
         check = _CHECKS.get(kind)
         if check is not None:
-            check(node)
+            check(node, text)
         elif kind in BINDING:
             _check_binding(node, kind)
     if conditions != len(joins):
@@ -146,15 +154,30 @@ def _checked_list(node: exp.Expr, values: list[exp.Expr]) -> list[exp.Expr]:
     return [value for value in values if type(value) is not exp.Literal]
 
 
-def _check_identifier(node: exp.Expr) -> None:
+def _check_identifier(node: exp.Expr, text: str) -> None:
     name = node.args["this"]
     if name.endswith(MARK):
         node.args["this"] = name = name[: -len(MARK)]
     if not name or len(name.encode()) > 63:
         raise refuse(SYNTAX, "a name has between 1 and 63 bytes", node, sqlstate="42602")
+    if not node.args.get("quoted"):
+        if name.lower() in RESERVED and not _is_label(node):
+            raise refuse(SYNTAX, "a reserved word needs quotes to be a name", node)
+        if name.lower() in SESSION and not _is_label(node):
+            raise unsupported("the session's user or time", node, "put quotes around a name")
+    elif text[node.meta_get("start", len(text)) :][:1] == "'":
+        raise refuse(SYNTAX, "a text is no name", node)
 
 
-def _check_call(node: exp.Expr) -> None:
+def _is_label(node: exp.Expr) -> bool:
+    """Tells whether a name stands where PostgreSQL takes any word: behind AS or a dot."""
+    parent = node.parent
+    if isinstance(parent, exp.Column):
+        return node.arg_key == "this" and parent.args.get("table") is not None
+    return isinstance(parent, exp.Alias)
+
+
+def _check_call(node: exp.Expr, text: str) -> None:
     name = node.args["this"]
     if not isinstance(name, str):
         raise unsupported("a quoted function name", node)
@@ -196,13 +219,13 @@ def _level(node: exp.Expr) -> int:
     return BINDING.get(kind, 99)
 
 
-def _check_parameter(node: exp.Expr) -> None:
+def _check_parameter(node: exp.Expr, text: str) -> None:
     if not node.this.name.isdigit():
         raise refuse(SYNTAX, "parameters are written $1, $2 …", node)
 
 
 _LISTS = frozenset({exp.In, exp.Array, exp.Values})
-_CHECKS: Mapping[type[exp.Expr], Callable[[exp.Expr], None]] = {
+_CHECKS: Mapping[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Identifier: _check_identifier,
     exp.Anonymous: _check_call,
     exp.Parameter: _check_parameter,

@@ -186,6 +186,10 @@ class From:
             node.set("alias", exp.TableAlias(this=identifier(real)))
             return Source(name, real, _renamed(tuple(Output(n, n) for n in columns), alias))
         if isinstance(call, exp.ExplodingGenerateSeries):
+            for part in call.args.values():
+                sign = part.this if isinstance(part, exp.Neg) else part
+                if sign is not None and not isinstance(sign, exp.Literal):
+                    raise unsupported("generate_series of anything but constants", part)
             name = folded(alias.this) if alias is not None else "generate_series"
             real = self.resolver.unique(name)
             named = (alias.args.get("columns") if alias is not None else None) or ()

@@ -146,12 +146,19 @@ class Translator:
 
     def scalar(self, node: exp.Expr) -> Value:
         """Returns the value of a subquery with one column."""
-        inner, types = self.rows(node)
-        if len(types) != 1:
-            raise refuse(SYNTAX, "the subquery must have one column", node)
+        inner, types = self.one_column(node)
         if not isinstance(inner, exp.Subquery):
             inner = exp.Subquery(this=inner)
         return Value(inner, types[0], node)
+
+    def one_column(self, node: exp.Expr) -> tuple[Any, list[PgType]]:
+        """Does what `rows` does where only one column may be."""
+        select = node
+        while not isinstance(select, exp.Select):
+            select = select.this
+        if len(select.expressions) != 1:
+            raise refuse(SYNTAX, "the subquery must have one column", node)
+        return self.rows(node)
 
     def parameter(self, node: exp.Expr) -> Value:
         """Returns the value of $n: its type is that of the other side."""
@@ -285,7 +292,9 @@ class Translator:
             types.append(type_)
         left = self.retyped(left, [value.type for value in first], types, first)
         right = self.retyped(right, [value.type for value in second], types, second)
-        node.set("this", _operand(left))
+        # Read from the left without parentheses; INTERSECT binds tighter than the others.
+        is_chain = isinstance(node, exp.Intersect) <= isinstance(left, exp.Intersect)
+        node.set("this", _operand(left, is_chain))
         node.set("expression", _operand(right))
         values = [
             Value(one.node, type_, one.source) for one, type_ in zip(first, types, strict=True)
@@ -339,9 +348,10 @@ def _reference(alias: str, name: str) -> exp.Column:
     )
 
 
-def _operand(node: exp.Expr) -> exp.Expr:
+def _operand(node: exp.Expr, is_chain: bool = False) -> exp.Expr:
     has_more = any(node.args.get(name) for name in ("order", "limit", "offset", "with_"))
-    if isinstance(node, exp.Subquery) or not (has_more or isinstance(node, exp.SetOperation)):
+    is_set = isinstance(node, exp.SetOperation) and not is_chain
+    if isinstance(node, exp.Subquery) or not (has_more or is_set):
         return node
     return exp.Subquery(this=node)
 
