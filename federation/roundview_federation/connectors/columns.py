@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,6 +22,7 @@ from roundview_catalog.types import Kind, Type
 from roundview_federation.plan import Fragment
 
 _WIDEST_DECIMAL: Final = 38
+_WHOLE_SCALE: Final = 19
 _ARROW: Final = MappingProxyType(
     {
         Kind.INTEGER: pa.int32(),
@@ -164,7 +166,11 @@ def from_arrow(array: pa.Array, type_: Type) -> pa.Array:
     if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
         return _from_text(array.cast(pa.string()), type_, target)
     if _is_same(array.type, type_, target):
-        found = array.cast(target)
+        if type_.kind is Kind.DECIMAL and pa.types.is_integer(array.type):
+            # Arrow judges the type of whole numbers, not the numbers.
+            array = array.cast(pa.decimal128(_WIDEST_DECIMAL, target.scale))
+        # Nanoseconds are cut, as every driver of Python does.
+        found = array.cast(target, safe=getattr(array.type, "unit", "") != "ns")
         if type_.kind is Kind.FLOAT:
             return _numbers_only(found)
         return _days_only(found) if pa.types.is_temporal(target) else found
@@ -179,13 +185,10 @@ def _is_same(given: pa.DataType, type_: Type, target: pa.DataType) -> bool:
         return bool(pa.types.is_floating(given))
     if type_.kind is Kind.DECIMAL and pa.types.is_decimal128(target):
         is_decimal = pa.types.is_decimal128(given) and given.scale <= target.scale
-        return bool(is_decimal or pa.types.is_integer(given))
-    if type_.kind is Kind.TIMESTAMPTZ:
-        return bool(pa.types.is_timestamp(given) and given.unit == "us")
-    if type_.kind is Kind.TIMESTAMP:
-        return bool(pa.types.is_timestamp(given) and given.unit in ("us", "ms", "s")) and (
-            given.tz is None
-        )
+        return bool(is_decimal or (pa.types.is_integer(given) and target.scale <= _WHOLE_SCALE))
+    if type_.is_time:
+        has_fitting_zone = type_.kind is Kind.TIMESTAMPTZ or getattr(given, "tz", None) is None
+        return bool(pa.types.is_timestamp(given)) and has_fitting_zone
     return bool(given == target)
 
 
@@ -257,6 +260,8 @@ def _json_text(value: Any) -> str | None:
         value = value.decode()
     if isinstance(value, str):
         return None if casts.to_json(value) is None else value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not JSON")
     return casts.to_text(value)
 
 
