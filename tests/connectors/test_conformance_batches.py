@@ -24,7 +24,7 @@ LOOSE_SECONDS = 0.25
 CROSS = "SELECT p.id AS c0, o.id AS c1 FROM people AS p CROSS JOIN orders AS o"
 ENDLESS = f"{CROSS} CROSS JOIN orders AS q"
 BIGINT = Type(Kind.BIGINT)
-BULK = ("sqlite", "files", "postgres")
+BULK = ("sqlite", "files", "postgres", "mysql")
 
 
 @pytest.fixture(params=BULK)
