@@ -22,6 +22,7 @@ from roundview_federation.connectors.streaming import BatchSize, Relay
 _BINARY: Final = 63
 """The number of the charset of what is no text."""
 
+_PIECE: Final = 2_048
 _WHOLE: Final = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.BOOLEAN, Kind.DECIMAL})
 _TIMES: Final = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 # Kinds for which the text of a value means what the driver's value does.
@@ -55,7 +56,7 @@ _STRINGS: Final = frozenset(
     }
 )
 
-Read = Callable[[Sequence[bytes | None]], "Sequence[Any] | pa.Array"]
+Read = Callable[[pa.Array], "Sequence[Any] | pa.Array"]
 
 
 @dataclass(slots=True)
@@ -76,19 +77,30 @@ class Stream:
         fields = zip(cursor._result.fields, kinds, strict=True)
         reads = [_reader(field.type_code, field.charsetnr, kind) for field, kind in fields]
         size = BatchSize()
-        while rows := await cursor.fetchmany(size.rows):
-            batch = await asyncio.to_thread(self._batch, rows, reads)
+        while pieces := await _fetched(cursor, size.rows):
+            batch = await asyncio.to_thread(self._batch, pieces, reads)
             size.learn(batch)
             self.has_sent = True
             with _paused(connection):
                 await self.relay.put(batch)
         await cursor.close()
 
-    def _batch(
-        self, rows: Sequence[tuple[bytes | None, ...]], reads: Sequence[Read]
-    ) -> pa.RecordBatch:
-        columns = zip(*rows, strict=True)
+    def _batch(self, pieces: Sequence[Sequence[pa.Array]], reads: Sequence[Read]) -> pa.RecordBatch:
+        columns = map(pa.concat_arrays, zip(*pieces, strict=True))
         return self.outline.batch([read(one) for read, one in zip(reads, columns, strict=True)])
+
+
+async def _fetched(cursor: SSCursor, most: int) -> list[list[pa.Array]]:
+    """Returns the bytes of some rows, in pieces of columns.
+
+    Row tuples that live for long make every full collection of Python's garbage expensive.
+    """
+    pieces = []
+    left = most
+    while left > 0 and (rows := await cursor.fetchmany(min(left, _PIECE))):
+        pieces.append([pa.array(column, pa.binary()) for column in zip(*rows, strict=True)])
+        left -= len(rows)
+    return pieces
 
 
 @contextmanager
@@ -125,12 +137,15 @@ def _reader(code: int, charset: int, kind: Kind) -> Read:
     decode = DECODERS.get(code)
     if code in _STRINGS or decode is None:
         return _as_bytes
-    return lambda values: [None if value is None else decode(value.decode()) for value in values]
+    return lambda array: [
+        None if one is None else decode(one.decode()) for one in array.to_pylist()
+    ]
 
 
-def _as_array(values: Sequence[bytes | None]) -> pa.Array:
-    return pa.array(values, pa.binary())
+def _as_array(array: pa.Array) -> pa.Array:
+    return array
 
 
-def _as_bytes(values: Sequence[bytes | None]) -> Sequence[bytes | None]:
-    return values
+def _as_bytes(array: pa.Array) -> list[bytes | None]:
+    found: list[bytes | None] = array.to_pylist()
+    return found
