@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.connectors.opening import Places, fragment, opened
+from tests.connectors.opening import TECHNOLOGIES, Places, fragment, opened
 from tests.connectors.test_conformance import SLOW, expected, selecting
 from tests.connectors.world import COLUMNS, ODD_TEXTS, PEOPLE
 
@@ -24,15 +24,6 @@ LOOSE_SECONDS = 0.25
 CROSS = "SELECT p.id AS c0, o.id AS c1 FROM people AS p CROSS JOIN orders AS o"
 ENDLESS = f"{CROSS} CROSS JOIN orders AS q"
 BIGINT = Type(Kind.BIGINT)
-BULK = ("sqlite", "files", "postgres", "mysql")
-
-
-@pytest.fixture(params=BULK)
-async def connector(request: pytest.FixtureRequest, places: Places) -> Any:
-    """Opens each technology that delivers batches."""
-    connector = opened(places.source(request.param))
-    yield connector
-    await connector.close()
 
 
 def asked(sql: str, *types: Type, **options: Any) -> Fragment:
@@ -199,7 +190,7 @@ async def test_a_slow_statement_ends_at_the_deadline(connector: Connector) -> No
     assert time.monotonic() - started < 0.2 + LOOSE_SECONDS
 
 
-SQL = [technology for technology in BULK if technology != "rest"]
+SQL = [technology for technology in TECHNOLOGIES if technology != "rest"]
 
 
 @pytest.mark.parametrize("technology", SQL)

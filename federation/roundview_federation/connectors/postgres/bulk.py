@@ -17,11 +17,14 @@ import pyarrow as pa
 from pyarrow import csv
 from sqlglot import exp
 
+from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.types import Kind
 from roundview_federation.connectors.columns import Outline, arrow_type
-from roundview_federation.connectors.postgres.sessions import Session
+from roundview_federation.connectors.postgres import failures, values
+from roundview_federation.connectors.postgres.sessions import Session, Sessions
 from roundview_federation.connectors.postgres.statement import PostgresCall
 from roundview_federation.connectors.streaming import LARGEST_BATCH, Relay
+from roundview_federation.resilience.deadline import Deadline
 
 _FIRST_BYTES: Final = 256 * 1024
 _PIECE_BYTES: Final = 4 * 1024 * 1024
@@ -53,16 +56,45 @@ class Stream:
     _parts: list[bytes] = field(default_factory=list)
     _waiting: int = 0
 
-    async def send(
+    async def send(self, sessions: Sessions, bound: Sequence[Any], deadline: Deadline) -> None:
+        """Puts the rows of the call into the relay; `bound` are its parameters.
+
+        A single row may have `most` bytes; the rest waits in the server while the reader does.
+        What fails before the first row because only the connection was out of date is repeated.
+        """
+        session: Session | None = None
+        try:
+            async with sessions.session() as session:
+                return await self._prepared(session, bound, deadline)
+        except (SourceError, RequestError):
+            raise
+        except Exception as error:
+            if session is None:
+                raise
+            if session.wire.is_exceeded:
+                raise failures.too_large(sessions.source) from None
+            is_stale = isinstance(error, failures.STALE) or session.connection.is_closed()
+            if self.has_sent or not (is_stale and session.is_used):
+                raise
+        self._parts.clear()
+        async with sessions.session(is_new=True) as session:
+            return await self._prepared(session, bound, deadline)
+
+    async def _prepared(self, session: Session, bound: Sequence[Any], deadline: Deadline) -> None:
+        await session.bound(deadline.left)
+        statement = await session.connection.prepare(self.call.text)
+        try:
+            fit = values.fitting(self.outline.source, self.call, bound, statement)
+        except values.Unfit:
+            return
+        await self._copy(session, statement, fit)
+
+    async def _copy(
         self,
         session: Session,
         statement: asyncpg.prepared_stmt.PreparedStatement[Any],
         bound: Sequence[Any],
     ) -> None:
-        """Puts the rows of a prepared call into the relay; `bound` are its parameters.
-
-        A single row may have `most` bytes; the rest waits in the server while the reader does.
-        """
         connection = session.connection
         types = statement.get_parameters()
         self._names = [one.type.name for one in statement.get_attributes()]

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import asyncpg
-
 from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.model import Source, SourceTable
 from roundview_federation.connectors.answers import AnswerSize, TooManyBelow, with_children
@@ -27,7 +25,6 @@ from roundview_federation.resilience.deadline import Deadline
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from roundview_federation.connectors.postgres.bulk import Stream
     from roundview_federation.connectors.streaming import Relay
 
 T = TypeVar("T")
@@ -115,7 +112,7 @@ class PostgresConnector:
         async def sent(relay: Relay[pa.RecordBatch]) -> None:
             if not self._proof:
                 await self._proven()
-            await self._sent(Stream(call, outline, relay, most), bound, deadline)
+            await Stream(call, outline, relay, most).send(self._sessions, bound, deadline)
 
         def produce(relay: Relay[pa.RecordBatch]) -> Coroutine[Any, Any, None]:
             return self._in_time(sent(relay), deadline)
@@ -280,57 +277,10 @@ class PostgresConnector:
             await session.bound(deadline.left)
             statement = await session.connection.prepare(call.text)
             try:
-                fit = self._fit(call, bound, statement)
+                fit = values.fitting(self.source, call, bound, statement)
             except values.Unfit:
                 return Answer([])
             return await self._fetched(session, call, fit, deadline)
-
-    def _fit(
-        self,
-        call: PostgresCall,
-        bound: Sequence[Any],
-        statement: asyncpg.prepared_stmt.PreparedStatement[Any],
-    ) -> list[Any]:
-        """Returns the values as their columns hold them; raises Unfit where nothing is found."""
-        types = [parameter.name for parameter in statement.get_parameters()]
-        try:
-            return values.fitting(call, bound, types)
-        except values.TypeChanged:
-            raise failures.changed(self.source) from None
-        except values.Unfit:
-            if set(call.parameters) - call.keysets <= call.equalities:
-                raise
-            raise RequestError("a value does not fit its column", code="RV105") from None
-
-    async def _sent(self, stream: Stream, bound: Sequence[Any], deadline: Deadline) -> None:
-        """Sends an answer; once more where only the connection was out of date."""
-        session: Session | None = None
-        try:
-            async with self._sessions.session() as session:
-                return await self._streamed(session, stream, bound, deadline)
-        except (SourceError, RequestError):
-            raise
-        except Exception as error:
-            if session is None:
-                raise
-            if session.wire.is_exceeded:
-                raise failures.too_large(self.source) from None
-            is_stale = isinstance(error, failures.STALE) or session.connection.is_closed()
-            if stream.has_sent or not (is_stale and session.is_used):
-                raise
-        async with self._sessions.session(is_new=True) as session:
-            return await self._streamed(session, stream, bound, deadline)
-
-    async def _streamed(
-        self, session: Session, stream: Stream, bound: Sequence[Any], deadline: Deadline
-    ) -> None:
-        await session.bound(deadline.left)
-        statement = await session.connection.prepare(stream.call.text)
-        try:
-            fit = self._fit(stream.call, bound, statement)
-        except values.Unfit:
-            return
-        await stream.send(session, statement, fit)
 
     # -- rows --------------------------------------------------------------------------------
 
