@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from roundview_catalog.model import SourceTable
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_CAP: Final = 2**62
+"""A fragment's `row_cap` above every number of rows, which every source takes as a LIMIT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,8 @@ class Capabilities:
     its catalog declares and everything is filtered again on arrival. `first_rows`: rows below a row
     may come with an ORDER BY and LIMIT 1; else all come and the first is chosen on arrival.
     `pages`: a scan may be read page by page, as Paged says. `top_rows`: of each key the first
-    rows may be asked for alone.
+    rows may be asked for alone. `batches`: any fragment without children may be read as Arrow, as
+    Bulk says.
     """
 
     dialect: str
@@ -94,4 +101,20 @@ class Paged(Connector, Protocol):
         """Yields the answer to a scan without parameters, page by page; raises SourceError.
 
         Neither limits.rows nor limits.pages holds; a list that does not end is an error.
+        """
+
+
+class Bulk(Connector, Protocol):
+    """A connector whose answers also come as Arrow, any number of rows in bounded memory."""
+
+    def batches(
+        self, call: Any, params: Mapping[str, Any], deadline: Deadline
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Yields the rows of a call without children, key sets and parameters bound as in `rows`.
+
+        Columns are c0, c1 … of the types that `columns.arrow_type` says. At most `row_cap` + 1
+        rows come (NO_CAP: all), so that who counts them sees the cut; limits.bytes bounds a
+        value, not the answer. The source is not read faster than the iterator, and what runs in
+        it ends with the iterator, its task or the deadline. Raises SourceError: RV403 for a value
+        that is not of its declared type.
         """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import duckdb
 
@@ -30,6 +32,11 @@ from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.workers import Job, Workers
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from roundview_federation.connectors.streaming import Relay
 
 T = TypeVar("T")
 
@@ -55,6 +62,25 @@ _LOCKED: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A statement with its values, and the files that it reads."""
+
+    text: str
+    values: Mapping[str, Any]
+    files: Sequence[File]
+
+    @property
+    def newest(self) -> float:
+        """Returns when the last of the files was changed."""
+        return max((file.changed_at for file in self.files), default=0.0)
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Tells whether a file ends within a line."""
+        return any(_is_open_ended(file.path) for file in self.files)
+
+
 class FilesConnector:
     """A folder of files; statements run in a few threads, each with a cursor of its own."""
 
@@ -67,6 +93,7 @@ class FilesConnector:
         order=True,
         limit=True,
         top_rows=True,
+        batches=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
@@ -91,19 +118,49 @@ class FilesConnector:
 
     async def rows(self, call: FilesCall, params: Mapping[str, Any], deadline: Deadline) -> Answer:
         """Picks the files, runs the statement; cancelling or the deadline interrupts it."""
-        bound = {name: params[asked] for name, asked in call.names.params.items()}
-        keys = {
-            asked: typed_keys(params[asked], call.kinds[asked])
-            for asked in call.names.keysets.values()
-        }
+        keys = _typed(call, params)
         if not all(keys.values()):
             return Answer([], calls=0)
         return await self._workers.run(
             lambda cursor, job: self._guarded(
-                job, lambda: self._run(call, bound, keys, params, cursor, job)
+                job, lambda: self._run(call, keys, params, cursor, job)
             ),
             deadline,
         )
+
+    async def batches(
+        self, call: FilesCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Yields the rows as DuckDB's own Arrow; its thread waits while the reader does."""
+        from roundview_federation.connectors.columns import outline_of
+        from roundview_federation.connectors.files.bulk import send
+        from roundview_federation.connectors.streaming import streamed
+
+        outline = outline_of(self.source, call.fragment, self._tables)
+        keys = _typed(call, params)
+        if not all(keys.values()):
+            return
+
+        def work(
+            relay: Relay[pa.RecordBatch],
+            cursor: duckdb.DuckDBPyConnection,
+            job: Job[duckdb.DuckDBPyConnection],
+        ) -> None:
+            asked = self._asked(call, keys, params)
+            # What was sent cannot be taken back: the files are looked at before, not after.
+            tolerance = {call.tolerant: asked.is_open_ended} if call.tolerant else {}
+            if job.is_over:
+                raise self._failed("did not answer in time", "RV401")
+            send(cursor, asked.text, {**asked.values, **tolerance}, outline, relay)
+
+        def produce(relay: Relay[pa.RecordBatch]) -> Coroutine[Any, Any, None]:
+            return self._workers.run(
+                lambda cursor, job: self._guarded(job, lambda: work(relay, cursor, job)), deadline
+            )
+
+        async with aclosing(streamed(produce)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def introspect(self) -> Mapping[str, SourceTable]:
         """Returns columns and types as the files say them, claims of the catalog first."""
@@ -168,41 +225,47 @@ class FilesConnector:
     def _run(
         self,
         call: FilesCall,
-        bound: Mapping[str, Any],
         keys: Mapping[str, list[Any]],
         params: Mapping[str, Any],
         cursor: duckdb.DuckDBPyConnection,
         job: Job[duckdb.DuckDBPyConnection],
     ) -> Answer:
-        newest = 0.0
+        asked = self._asked(call, keys, params)
+        if not call.tolerant:
+            rows, is_large = self._fetch(cursor, asked.text, asked.values, job)
+        else:
+            values = {**asked.values, call.tolerant: False}
+            try:
+                rows, is_large = self._fetch(cursor, asked.text, values, job)
+            except duckdb.InvalidInputException:
+                # A last line without its end is still being written; any other is a mistake.
+                if not asked.is_open_ended:
+                    raise
+                values[call.tolerant] = True
+                rows, is_large = self._fetch(cursor, asked.text, values, job)
+        is_truncated = len(rows) > call.row_cap or is_large
+        del rows[call.row_cap :]
+        return Answer(rows, datetime.fromtimestamp(asked.newest, UTC), is_truncated)
+
+    def _asked(
+        self, call: FilesCall, keys: Mapping[str, list[Any]], params: Mapping[str, Any]
+    ) -> _Asked:
+        """Returns the statement over the files that may hold the keys."""
         lists: dict[str, Any] = {}
         every: list[File] = []
         for one in call.inputs:
             wanted = keys[one.keys] if one.keys else [params[one.value]] if one.value else None
             files = self._files(one.table, wanted)
             lists[one.parameter] = [file.path for file in files]
-            newest = max(newest, *(file.changed_at for file in files))
             every += files
         is_single = all(len(values) == 1 for values in keys.values())
+        bound = {name: params[asked] for name, asked in call.names.params.items()}
         sets = {
             name: keys[asked][0] if is_single else keys[asked]
             for name, asked in call.names.keysets.items()
         }
         text = call.one if is_single else call.many
-        values = {**bound, **sets, **lists}
-        if not call.tolerant:
-            rows, is_large = self._fetch(cursor, text, values, job)
-        else:
-            try:
-                rows, is_large = self._fetch(cursor, text, {**values, call.tolerant: False}, job)
-            except duckdb.InvalidInputException:
-                # A last line without its end is still being written; any other is a mistake.
-                if not any(_is_open_ended(file.path) for file in every):
-                    raise
-                rows, is_large = self._fetch(cursor, text, {**values, call.tolerant: True}, job)
-        is_truncated = len(rows) > call.row_cap or is_large
-        del rows[call.row_cap :]
-        return Answer(rows, datetime.fromtimestamp(newest, UTC), is_truncated)
+        return _Asked(text, {**bound, **sets, **lists}, every)
 
     def _fetch(
         self,
@@ -292,6 +355,12 @@ def typed_keys(keys: list[Any], kind: Kind) -> list[Any]:
     if kind in (Kind.INTEGER, Kind.BIGINT):
         return [key for key in keys if type(key) is int and -(2**63) <= key < 2**63]
     return [key for key in keys if not isinstance(key, str) or _is_utf8(key)]
+
+
+def _typed(call: FilesCall, params: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {
+        asked: typed_keys(params[asked], call.kinds[asked]) for asked in call.names.keysets.values()
+    }
 
 
 def _is_utf8(text: str) -> bool:

@@ -57,6 +57,7 @@ class FilesCall:
     inputs: tuple[FileInput, ...]
     tolerant: str
     row_cap: int
+    fragment: Fragment
 
 
 _FILES: Final = "roundview_files"
@@ -108,6 +109,7 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Files
         inputs=tuple(inputs),
         tolerant=_TOLERANT if is_tolerant else "",
         row_cap=fragment.row_cap,
+        fragment=fragment,
     )
 
 

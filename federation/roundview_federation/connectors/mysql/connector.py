@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncmy import errors
 from asyncmy.cursors import SSCursor
@@ -35,6 +35,13 @@ from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.warming import together
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from roundview_federation.connectors.streaming import Relay
+
+T = TypeVar("T")
 
 _INTROSPECTION_SECONDS: Final = 30.0
 _PROOF_SECONDS: Final = 5.0
@@ -65,6 +72,7 @@ class MysqlConnector:
         order=True,
         limit=True,
         top_rows=True,
+        batches=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
@@ -91,33 +99,27 @@ class MysqlConnector:
 
         The first call proves that the login cannot write; raises SourceError RV407 if it can.
         """
-        async with self._within(deadline):
-            for tried in range(1, _TRIES + 1):
-                known = self._layout
-                layout = await self._ready()
-                try:
-                    statement = finish(call, layout)
-                except Mismatch as mismatch:
-                    self._layout = None
-                    if known is not None and tried < _TRIES:
-                        # What was read some time ago may be out of date itself.
-                        continue
-                    raise failures.changed(self.source, str(mismatch)) from None
-                text, bound = _bound(statement, call, params)
-                was_used = False
-                try:
-                    async with self._sessions.lend() as session:
-                        was_used = session.is_used
-                        return await self._fetch(session, call, text, bound, deadline)
-                except errors.MySQLError as error:
-                    number = failures.number_of(error)
-                    if number in failures.CHANGED:
-                        self._layout = None
-                    # A connection that the server closed while it was idle loses a call.
-                    if number in failures.GONE and was_used and tried < _TRIES:
-                        continue
-                    raise
-            raise failures.late(self.source)
+
+        async def fetched(session: Session, text: str, bound: dict[str, Any]) -> Answer:
+            return await self._fetch(session, call, text, bound)
+
+        return await self._asked(call, params, deadline, fetched, lambda: True)
+
+    def batches(
+        self, call: MysqlCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Yields the rows as Arrow, received at the reader's pace."""
+        from roundview_federation.connectors.columns import outline_of
+        from roundview_federation.connectors.mysql.bulk import Stream
+        from roundview_federation.connectors.streaming import streamed
+
+        outline = outline_of(self.source, call.fragment, self._tables)
+
+        def produce(relay: Relay[pa.RecordBatch]) -> Coroutine[Any, Any, None]:
+            stream = Stream(outline, relay)
+            return self._asked(call, params, deadline, stream.send, lambda: not stream.has_sent)
+
+        return streamed(produce)
 
     async def statement(self, call: MysqlCall) -> Statement:
         """Returns a call's statement as this server takes it, for its own EXPLAIN."""
@@ -230,15 +232,48 @@ class MysqlConnector:
             )
         self._is_proven = True
 
-    async def _fetch(
+    async def _asked(
         self,
-        session: Session,
         call: MysqlCall,
-        text: str,
-        bound: dict[str, Any],
+        params: Mapping[str, Any],
         deadline: Deadline,
+        work: Callable[[Session, str, dict[str, Any]], Awaitable[T]],
+        may_repeat: Callable[[], bool],
+    ) -> T:
+        """Returns what `work` makes of a call's statement, bounded by the server too."""
+        async with self._within(deadline):
+            for tried in range(1, _TRIES + 1):
+                known = self._layout
+                layout = await self._ready()
+                try:
+                    statement = finish(call, layout)
+                except Mismatch as mismatch:
+                    self._layout = None
+                    if known is not None and tried < _TRIES:
+                        # What was read some time ago may be out of date itself.
+                        continue
+                    raise failures.changed(self.source, str(mismatch)) from None
+                text, bound = _bound(statement, call, params)
+                was_used = False
+                try:
+                    async with self._sessions.lend() as session:
+                        was_used = session.is_used
+                        bound[DEADLINE] = _allowed(session, deadline)
+                        return await work(session, text, bound)
+                except errors.MySQLError as error:
+                    number = failures.number_of(error)
+                    if number in failures.CHANGED:
+                        self._layout = None
+                    # A connection that the server closed while it was idle loses a call.
+                    is_idle_loss = number in failures.GONE and was_used and may_repeat()
+                    if is_idle_loss and tried < _TRIES:
+                        continue
+                    raise
+            raise failures.late(self.source)
+
+    async def _fetch(
+        self, session: Session, call: MysqlCall, text: str, bound: dict[str, Any]
     ) -> Answer:
-        bound[DEADLINE] = _allowed(session, deadline)
         cursor = session.connection.cursor(SSCursor)
         await cursor.execute(text, bound)
         size = AnswerSize(self._limits.bytes)

@@ -58,6 +58,8 @@ class PostgresCall:
     row_cap: int
     form: str
     """bound, grouped, or nothing where there are no children"""
+    tree: exp.Select
+    fragment: Fragment
 
 
 def compile_call(
@@ -104,6 +106,8 @@ def compile_call(
         children=len(fragment.children),
         row_cap=fragment.row_cap,
         form=form,
+        tree=tree,
+        fragment=fragment,
     )
 
 

@@ -12,8 +12,12 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
+
 from roundview_catalog import coerce
+from roundview_catalog.errors import RequestError
 from roundview_catalog.types import Kind, Type
+from roundview_federation.connectors.postgres import failures
 from roundview_federation.connectors.postgres.statement import PostgresCall
 
 _WHOLE: Final = {"int2": 15, "int4": 31, "int8": 63}
@@ -34,7 +38,7 @@ _FAMILIES: Final = MappingProxyType(
 )
 
 
-class TypeChanged(Exception):
+class _TypeChanged(Exception):
     """A column has another type than the catalog says."""
 
 
@@ -42,11 +46,29 @@ class Unfit(Exception):
     """A value fits no column, so that nothing equals it."""
 
 
-def fitting(call: PostgresCall, bound: Sequence[Any], types: Sequence[str]) -> list[Any]:
-    """Returns the parameters as the server's types hold them, without keys that cannot be there.
+def fitting(
+    source: str,
+    call: PostgresCall,
+    bound: Sequence[Any],
+    statement: asyncpg.prepared_stmt.PreparedStatement[Any],
+) -> list[Any]:
+    """Returns the parameters as a statement's own types hold them, without keys that cannot be.
 
-    `types` are the server's names: `int4[]`, `text`. Raises Unfit where nothing can be found.
+    Raises Unfit where nothing can be found, RequestError RV105 for a value that has no meaning
+    there, SourceError RV403 where a column is not what the catalog says.
     """
+    types = [parameter.name for parameter in statement.get_parameters()]
+    try:
+        return _fitting(call, bound, types)
+    except _TypeChanged:
+        raise failures.changed(source) from None
+    except Unfit:
+        if set(call.parameters) - call.keysets <= call.equalities:
+            raise
+        raise RequestError("a value does not fit its column", code="RV105") from None
+
+
+def _fitting(call: PostgresCall, bound: Sequence[Any], types: Sequence[str]) -> list[Any]:
     result: list[Any] = []
     fitted: dict[str, list[Any]] = {}
     for name, value, type_ in zip(call.parameters, bound, types, strict=True):
@@ -54,7 +76,7 @@ def fitting(call: PostgresCall, bound: Sequence[Any], types: Sequence[str]) -> l
         if name in call.keysets:
             family = _FAMILIES.get(call.declared.get(name, Kind.JSON))
             if family is not None and base not in family:
-                raise TypeChanged
+                raise _TypeChanged
             fitted[name] = [_fit(key, base) for key in value]
             result.append(fitted[name])
         else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -31,6 +32,11 @@ from roundview_federation.connectors.rest.tables import ColumnValue, RestRows, r
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from roundview_federation.connectors.streaming import Relay
+
 _WHOLE = Call("", (), None, {})
 """What rows of a held table came by: nothing was asked of them."""
 
@@ -44,6 +50,7 @@ class RestCall:
     held: HeldTable | None
     fields: frozenset[str]
     keysets: tuple[str, ...]
+    fragment: Fragment
     row_cap: int
     is_scan: bool
 
@@ -64,7 +71,7 @@ class _Asked:
 class RestConnector:
     """One API under one base URL. Only GET is sent, and POST where the catalog declares it."""
 
-    capabilities = Capabilities(dialect="", filters=frozenset(COMPARE), pages=True)
+    capabilities = Capabilities(dialect="", filters=frozenset(COMPARE), pages=True, batches=True)
 
     def __init__(
         self, source: Source, *, env: Mapping[str, str], port: HttpPort | None = None
@@ -115,6 +122,7 @@ class RestConnector:
             held=held,
             fields=named.fields(columns, conditions),
             keysets=fragment.keysets,
+            fragment=fragment,
             row_cap=fragment.row_cap,
             is_scan=fragment.is_scan,
         )
@@ -147,6 +155,30 @@ class RestConnector:
             async for rows, calls in reader.pages(one, route.rows, deadline):
                 kept, dropped = self._kept(call, [(route, one, rows)], {})
                 yield Answer(kept, calls=calls, dropped=dropped)
+
+    async def batches(
+        self, call: RestCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Yields the rows as Arrow; a scan is asked for its next page when the reader is there."""
+        from roundview_federation.connectors.columns import outline_of
+        from roundview_federation.connectors.rest.bulk import send
+        from roundview_federation.connectors.streaming import streamed
+
+        outline = outline_of(self.source, call.fragment, self._tables)
+        if not all(params[name] for name in call.keysets):
+            return
+
+        async def produce(relay: Relay[pa.RecordBatch]) -> None:
+            try:
+                async with asyncio.timeout(deadline.left):
+                    brought = self._brought(call, params, deadline)
+                    await send(brought, outline, relay, call.row_cap + 1)
+            except TimeoutError:
+                raise failed(self.source, "did not answer in time", "RV401") from None
+
+        async with aclosing(streamed(produce)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def introspect(self) -> Mapping[str, SourceTable]:
         """Returns the tables as the catalog declares them: an API says nothing of itself."""
@@ -207,9 +239,37 @@ class RestConnector:
         del rows[call.row_cap :]
         return Answer(rows, is_truncated=is_truncated, calls=meter.calls, dropped=dropped)
 
-    async def _asked(
-        self, call: RestCall, params: Mapping[str, Any], deadline: Deadline, meter: Meter
-    ) -> _Asked:
+    async def _brought(
+        self, call: RestCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> AsyncIterator[list[tuple[Any, ...]]]:
+        """Yields rows as they come: a scan by pages, several calls a few at a time."""
+        meter = Meter()
+        stale = [join.held for join in call.wanted.named.joins if join.held.is_stale]
+        await together(held.refresh(deadline, meter) for held in stale)
+        if call.held is not None:
+            await call.held.refresh(deadline, meter)
+            yield call.wanted.kept(None, _WHOLE, call.held.rows, params)[0]
+            return
+        route, calls, reader = self._planned(call, params)
+        if not route.is_bound and len(calls) == 1:
+            async for page in reader.capped_pages(calls[0], route.rows, deadline):
+                yield self._kept(call, [(route, calls[0], page)], params)[0]
+            return
+        count = 0
+        for at in range(0, len(calls), self._limits.concurrency):
+            some = calls[at : at + self._limits.concurrency]
+            lists = await together(reader.rows(c, route.rows, deadline, meter) for c in some)
+            brought = [(route, one, rows) for one, (rows, _) in zip(some, lists, strict=True)]
+            rows = self._kept(call, brought, params)[0]
+            count += len(rows)
+            yield rows
+            if any(is_cut for _, is_cut in lists) and count <= call.row_cap:
+                raise failed(self.source, "has more rows than its limits allow", "RV405")
+
+    def _planned(
+        self, call: RestCall, params: Mapping[str, Any]
+    ) -> tuple[Route, list[Call], ListReader]:
+        """Returns the calls to make; raises SourceError RV405 above limits.calls."""
         route, keys = self._chosen(call, params)
         calls = list(route.calls(keys, params))
         if len(calls) > self._limits.calls:
@@ -218,7 +278,13 @@ class RestConnector:
             raise failed(self.source, what, "RV405", retryable=False)
         declared = call.wanted.named.rows.declared
         most = call.row_cap + 1
-        reader = self._reader(declared, call.fields, most=most, is_view=not call.is_scan)
+        is_view = not call.is_scan
+        return route, calls, self._reader(declared, call.fields, most=most, is_view=is_view)
+
+    async def _asked(
+        self, call: RestCall, params: Mapping[str, Any], deadline: Deadline, meter: Meter
+    ) -> _Asked:
+        route, calls, reader = self._planned(call, params)
         if len(calls) == 1:
             lists = [await reader.rows(calls[0], route.rows, deadline, meter)]
         else:

@@ -76,6 +76,18 @@ class ListReader:
             yield rows, meter.calls
             meter.calls = 0
 
+    async def capped_pages(
+        self, call: Call, rows_path: str, deadline: Deadline
+    ) -> AsyncIterator[list[Any]]:
+        """Yields the JSON rows of each page, each row once, up to limits.pages."""
+        pages = self._pages(call, rows_path, deadline, Meter(), SeenPages(self.key))
+        count = 0
+        async for rows, is_last in pages:
+            yield rows
+            count += 1
+            if count == self.limits.pages and not is_last:
+                raise self._failed("has more pages than limits.pages", "RV405")
+
     async def _pages(
         self, call: Call, rows_path: str, deadline: Deadline, meter: Meter, seen: SeenPages
     ) -> AsyncIterator[tuple[list[Any], bool]]:

@@ -6,11 +6,11 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
@@ -30,6 +30,11 @@ from roundview_federation.connectors.sqlite.statement import SqliteCall, compile
 from roundview_federation.connectors.workers import Job, Workers
 from roundview_federation.plan import Answer, Fragment
 from roundview_federation.resilience.deadline import Deadline
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from roundview_federation.connectors.streaming import Relay
 
 T = TypeVar("T")
 
@@ -65,6 +70,7 @@ class SqliteConnector:
         order=True,
         limit=True,
         top_rows=True,
+        batches=True,
     )
 
     def __init__(self, source: Source, *, env: Mapping[str, str]) -> None:
@@ -90,6 +96,32 @@ class SqliteConnector:
             ),
             deadline,
         )
+
+    def batches(
+        self, call: SqliteCall, params: Mapping[str, Any], deadline: Deadline
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Yields the rows as Arrow; the thread waits while the reader does."""
+        from roundview_federation.connectors.columns import outline_of
+        from roundview_federation.connectors.sqlite.bulk import send
+        from roundview_federation.connectors.streaming import streamed
+
+        outline = outline_of(self.source, call.fragment, self._tables)
+        bound = _bound(call, params)
+
+        def produce(relay: Relay[pa.RecordBatch]) -> Coroutine[Any, Any, None]:
+            def work(connection: sqlite3.Connection, job: Job[_Opened]) -> None:
+                _watch(connection, job)
+
+                def worded(error: sqlite3.Error) -> SourceError:
+                    return self._late() if job.is_over else self._worded(error)
+
+                send(connection, call, bound, outline, relay, worded)
+
+            return self._workers.run(
+                lambda opened, job: self._asked(opened, job, lambda c: work(c, job)), deadline
+            )
+
+        return streamed(produce)
 
     async def introspect(self) -> Mapping[str, SourceTable]:
         """Returns tables, columns, keys, indexes and estimates from SQLite's own catalog."""
@@ -142,7 +174,7 @@ class SqliteConnector:
                 return work(self._connection(opened))
             except sqlite3.Error as error:
                 if job.is_over:
-                    raise self._failed("did not answer in time", "RV401") from None
+                    raise self._late() from None
                 if _is_undecodable(error) and opened.connection is not None:
                     # From now on this connection reads text with replacement characters.
                     opened.connection.text_factory = _replacing
@@ -158,7 +190,7 @@ class SqliteConnector:
         connection: sqlite3.Connection,
         job: Job[_Opened],
     ) -> Answer:
-        connection.set_progress_handler(lambda: job.is_over, _OPERATIONS_BETWEEN_CHECKS)
+        _watch(connection, job)
         try:
             cursor = connection.execute(call.text, bound)
         except OverflowError:
@@ -222,6 +254,9 @@ class SqliteConnector:
             )
         return self._failed("failed while reading", "RV400")
 
+    def _late(self) -> SourceError:
+        return self._failed("did not answer in time", "RV401")
+
     def _failed(self, what: str, code: str, hint: str = "") -> SourceError:
         return SourceError(self.source, f"{self.source} {what}", code=code, hint=hint)
 
@@ -276,6 +311,10 @@ def _is_possible(key: Any) -> bool:
     if isinstance(key, str):
         return "\0" not in key and not any("\ud800" <= letter <= "\udfff" for letter in key)
     return True
+
+
+def _watch(connection: sqlite3.Connection, job: Job[_Opened]) -> None:
+    connection.set_progress_handler(lambda: job.is_over, _OPERATIONS_BETWEEN_CHECKS)
 
 
 def _interrupt(opened: _Opened) -> None:

@@ -36,6 +36,7 @@ class SqliteCall:
     names: BoundNames
     children: int
     row_cap: int
+    fragment: Fragment
 
 
 def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> SqliteCall:
@@ -55,7 +56,7 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Sqlit
         tree.set("limit", exp.Limit(expression=unlimited))
     names = bind_names(tree, fragment.keysets)
     text = tree.sql(dialect="sqlite", identify=True, copy=False)
-    return SqliteCall(text, names, len(fragment.children), fragment.row_cap)
+    return SqliteCall(text, names, len(fragment.children), fragment.row_cap, fragment)
 
 
 def _with_top(

@@ -1,0 +1,151 @@
+"""Decides how a fragment streams out of MySQL: values as the server writes them, for Arrow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import pyarrow as pa
+from asyncmy.constants import FIELD_TYPE
+from asyncmy.cursors import SSCursor
+
+from roundview_catalog.types import Kind
+from roundview_federation.connectors.columns import Outline
+from roundview_federation.connectors.mysql.sessions import BoundedConnection, Session
+from roundview_federation.connectors.mysql.values import DECODERS
+from roundview_federation.connectors.streaming import BatchSize, Relay
+
+_BINARY: Final = 63
+"""The number of the charset of what is no text."""
+
+_PIECE: Final = 2_048
+_WHOLE: Final = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.BOOLEAN, Kind.DECIMAL})
+_TIMES: Final = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+# Kinds for which the text of a value means what the driver's value does.
+_BY_TEXT: Final = MappingProxyType(
+    {
+        FIELD_TYPE.TINY: _WHOLE,
+        FIELD_TYPE.SHORT: _WHOLE,
+        FIELD_TYPE.LONG: _WHOLE,
+        FIELD_TYPE.INT24: _WHOLE,
+        FIELD_TYPE.LONGLONG: _WHOLE,
+        FIELD_TYPE.NEWDECIMAL: frozenset({Kind.DECIMAL}),
+        FIELD_TYPE.FLOAT: frozenset({Kind.FLOAT}),
+        FIELD_TYPE.DOUBLE: frozenset({Kind.FLOAT}),
+        FIELD_TYPE.DATE: frozenset({Kind.DATE}),
+        FIELD_TYPE.DATETIME: _TIMES,
+        FIELD_TYPE.TIMESTAMP: _TIMES,
+    }
+)
+_STRINGS: Final = frozenset(
+    {
+        FIELD_TYPE.VARCHAR,
+        FIELD_TYPE.BIT,
+        FIELD_TYPE.ENUM,
+        FIELD_TYPE.SET,
+        FIELD_TYPE.TINY_BLOB,
+        FIELD_TYPE.MEDIUM_BLOB,
+        FIELD_TYPE.LONG_BLOB,
+        FIELD_TYPE.BLOB,
+        FIELD_TYPE.VAR_STRING,
+        FIELD_TYPE.STRING,
+    }
+)
+
+Read = Callable[[pa.Array], "Sequence[Any] | pa.Array"]
+
+
+@dataclass(slots=True)
+class Stream:
+    """One answer on its way from the server into a relay; `has_sent` once a batch is in it."""
+
+    outline: Outline
+    relay: Relay[pa.RecordBatch]
+    has_sent: bool = False
+
+    async def send(self, session: Session, text: str, bound: dict[str, Any]) -> None:
+        """Puts the rows of a statement into the relay; while it waits, nothing is received."""
+        connection = session.connection
+        cursor = connection.cursor(SSCursor)
+        with _undecoded(connection):
+            await cursor.execute(text, bound)
+        kinds = (type_.kind for type_ in self.outline.types)
+        fields = zip(cursor._result.fields, kinds, strict=True)
+        reads = [_reader(field.type_code, field.charsetnr, kind) for field, kind in fields]
+        size = BatchSize()
+        while pieces := await _fetched(cursor, size.rows):
+            batch = await asyncio.to_thread(self._batch, pieces, reads)
+            size.learn(batch)
+            self.has_sent = True
+            with _paused(connection):
+                await self.relay.put(batch)
+        await cursor.close()
+
+    def _batch(self, pieces: Sequence[Sequence[pa.Array]], reads: Sequence[Read]) -> pa.RecordBatch:
+        columns = map(pa.concat_arrays, zip(*pieces, strict=True))
+        return self.outline.batch([read(one) for read, one in zip(reads, columns, strict=True)])
+
+
+async def _fetched(cursor: SSCursor, most: int) -> list[list[pa.Array]]:
+    """Returns the bytes of some rows, in pieces of columns.
+
+    Row tuples that live for long make every full collection of Python's garbage expensive.
+    """
+    pieces = []
+    left = most
+    while left > 0 and (rows := await cursor.fetchmany(min(left, _PIECE))):
+        pieces.append([pa.array(column, pa.binary()) for column in zip(*rows, strict=True)])
+        left -= len(rows)
+    return pieces
+
+
+@contextmanager
+def _undecoded(connection: BoundedConnection) -> Iterator[None]:
+    """Makes the driver leave the values of a statement as they came."""
+    before = connection._use_unicode, connection._decoders
+    connection._use_unicode, connection._decoders = False, {}
+    try:
+        yield
+    finally:
+        connection._use_unicode, connection._decoders = before
+
+
+@contextmanager
+def _paused(connection: BoundedConnection) -> Iterator[None]:
+    """Stops receiving: the driver itself would keep all that comes."""
+    transport = connection._transport
+    if transport.is_closing():
+        yield
+        return
+    transport.pause_reading()
+    try:
+        yield
+    finally:
+        if not transport.is_closing():
+            transport.resume_reading()
+
+
+def _reader(code: int, charset: int, kind: Kind) -> Read:
+    """Returns what reads a column's bytes as the driver would, or as texts that mean the same."""
+    is_text = code == FIELD_TYPE.JSON or (code in _STRINGS and charset != _BINARY)
+    if is_text or kind in _BY_TEXT.get(code, ()):
+        return _as_array
+    decode = DECODERS.get(code)
+    if code in _STRINGS or decode is None:
+        return _as_bytes
+    return lambda array: [
+        None if one is None else decode(one.decode()) for one in array.to_pylist()
+    ]
+
+
+def _as_array(array: pa.Array) -> pa.Array:
+    return array
+
+
+def _as_bytes(array: pa.Array) -> list[bytes | None]:
+    found: list[bytes | None] = array.to_pylist()
+    return found
