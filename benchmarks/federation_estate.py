@@ -276,7 +276,7 @@ PEOPLE = ("crm", "desk", "mail", "old", "pos", "shop")
 _STATES = {"0": "completed", "1": "shipped", "2": "returned"}
 _ENTITIES = {
     "account": {
-        "account_no": "bigint", "email_address": "text", "segment": "text", "region": "text",
+        "account_no": "bigint", "email_address": "text", "segment": "text", "territory": "text",
         "since": "date",
     },
     "purchase": {
@@ -323,7 +323,7 @@ _SOURCES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
                 "from": "accounts a",
                 "fields": {
                     "account_no": "a.id", "email_address": "a.email", "segment": "a.segment",
-                    "region": "a.region", "since": "a.since",
+                    "territory": "a.region", "since": "a.since",
                 },
             },
         },
@@ -372,7 +372,9 @@ async def _write_catalog(folder: Path, postgres: Server, mariadb: Server) -> dic
     (root / "entities").mkdir()
     _dump(root / "roundview.yaml",
           {"roundview": 1, "name": "estate", "deadlines": {"view": "60s", "sql": "120s"}})  # fmt: skip
-    _dump(root / "policy.yaml", {"roles": {"demo": {"purposes": ["service"], "sees": {"*": "all"}}}})
+    _dump(
+        root / "policy.yaml", {"roles": {"demo": {"purposes": ["service"], "sees": {"*": "all"}}}}
+    )
     for name, types in _ENTITIES.items():
         fields = {field: {"type": t, "comment": f"{field}."} for field, t in types.items()}
         entity = {"entity": name, "comment": f"One {name}.", "person": False, "fields": fields}

@@ -9,14 +9,16 @@ from sqlglot import exp
 
 from roundview_federation.dialect.casts import coerce, settle
 from roundview_federation.dialect.refusal import FUNCTION, SYNTAX, TYPES, refuse, unsupported
-from roundview_federation.dialect.types import BOOLEAN, ROW, UNKNOWN, PgType, common
+from roundview_federation.dialect.types import BOOLEAN, ROW, UNKNOWN, PgType, common, numeric
 from roundview_federation.dialect.types import TEXT as TEXT_TYPE
 from roundview_federation.dialect.values import (
     Value,
     binary,
     call,
+    cast,
     closed,
     is_cheap,
+    let,
     string,
 )
 
@@ -42,7 +44,8 @@ def paired(left: Value, right: Value, sign: str, source: exp.Expr) -> tuple[Valu
     type_ = common((left.type, right.type))
     if type_ is None or type_.name in _UNORDERED:
         raise refuse(FUNCTION, f"there is no operator {left.type} {sign} {right.type}", source)
-    return comparable(left, type_), comparable(right, type_)
+    left, right = comparable(left, type_), comparable(right, type_)
+    return _held(left, right), _held(right, left)
 
 
 def comparable(value: Value, type_: PgType) -> Value:
@@ -132,6 +135,8 @@ def is_in(translator: Translator, node: exp.Expr) -> Value:
         if value.type is ROW:
             raise unsupported("a row IN a query", node, "write EXISTS")
         left, right = _against_query(translator, value, query, node)
+        if not isinstance(right, exp.Subquery):
+            right = exp.Subquery(this=right)
         made = exp.In(this=closed(left), query=right)
     elif value.type is ROW:
         parts = [
@@ -205,6 +210,37 @@ def matched(node: exp.Expr, left: Value, right: Value, escape: str | None) -> Va
     if node.args.get("negate"):
         made = exp.Not(this=exp.Paren(this=made))
     return Value(made, BOOLEAN, node)
+
+
+def _held(value: Value, other: Value) -> Value:
+    """Returns a number as one that fits beside a quotient, whose DECIMAL has few whole digits.
+
+    What is larger than any quotient becomes the largest DECIMAL, which no quotient is: those with
+    that many whole digits have fewer behind the point.
+    """
+    own, type_ = value.type, other.type
+    if type_.name != "numeric" or type_.exact or not (own.is_integer or own.name == "numeric"):
+        return value
+    scale = type_.scale or 0
+    if own.digits <= type_.digits or (own.scale or 0) > scale or not own.exact:
+        return value
+    wide = numeric(38, scale)
+    limit = cast(string("1" + "0" * type_.digits), numeric(type_.digits + 1, 0))
+    largest = "9" * type_.digits + "." + "9" * scale
+    node = let(
+        "h", value.node,
+        lambda h: exp.Case(
+            ifs=[
+                exp.If(this=binary(exp.GTE, h(), limit), true=cast(string(largest), wide)),
+                exp.If(
+                    this=binary(exp.LTE, h(), exp.Neg(this=limit.copy())),
+                    true=cast(string(f"-{largest}"), wide),
+                ),
+            ],
+            default=cast(h(), wide),
+        ),
+    )  # fmt: skip
+    return Value(node, wide, value.source)
 
 
 def _as_decimal(value: Value, type_: PgType) -> Value:

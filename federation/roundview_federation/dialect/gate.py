@@ -219,6 +219,11 @@ def _level(node: exp.Expr) -> int:
     return BINDING.get(kind, 99)
 
 
+def _check_group(node: exp.Expr, text: str) -> None:
+    if not node.expressions:
+        raise refuse(SYNTAX, "GROUP BY names nothing", node)
+
+
 def _check_parameter(node: exp.Expr, text: str) -> None:
     if not node.this.name.isdigit():
         raise refuse(SYNTAX, "parameters are written $1, $2 …", node)
@@ -229,4 +234,6 @@ _CHECKS: Mapping[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Identifier: _check_identifier,
     exp.Anonymous: _check_call,
     exp.Parameter: _check_parameter,
+    exp.Group: _check_group,
+    exp.Order: _check_group,
 }

@@ -15,6 +15,7 @@ from roundview_federation.dialect.refusal import (
     unsupported,
 )
 from roundview_federation.dialect.scopes import (
+    SCHEMA,
     Entry,
     Output,
     Scope,
@@ -27,7 +28,6 @@ from roundview_federation.dialect.scopes import (
 if TYPE_CHECKING:
     from roundview_federation.dialect.names import Queries, Resolver
 
-SCHEMA = "c360"
 LOOKUP = "lookup"
 # What lookup(kind, value) gives where the schema says nothing else.
 LOOKUP_COLUMNS = ("customer_id",)
@@ -45,6 +45,8 @@ class From:
         scope = Scope(outer)
         clause = node.args.get("from_")
         if clause is None:
+            if node.args.get("joins"):
+                raise refuse(SYNTAX, "a join needs a FROM", node.args["joins"][0])
             return scope
         source = self._source(clause, outer)
         scope.sources[source.name] = source

@@ -12,6 +12,7 @@ from roundview_federation.dialect.grouping import bare, check_grouping
 from roundview_federation.dialect.joins import LOOKUP, From
 from roundview_federation.dialect.labels import label
 from roundview_federation.dialect.ordering import (
+    CONSTANTS,
     distinct_on,
     only,
     ordered,
@@ -240,7 +241,7 @@ class Resolver:
                 made.append(part)
                 continue
             key = bare(part)
-            if isinstance(key, exp.Literal):
+            if isinstance(key, CONSTANTS):
                 made.append(projection(node, key, "GROUP BY").copy())
                 continue
             if isinstance(key, exp.Column) and key.args.get("table") is None:

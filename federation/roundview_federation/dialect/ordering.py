@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from roundview_federation.dialect.names import Queries, Resolver
 
 
+# A constant in ORDER BY and its like can only be a number of a column.
+CONSTANTS = (exp.Literal, exp.Boolean, exp.Null)
+
+
 def ordered(
     resolver: Resolver,
     node: exp.Select,
@@ -34,7 +38,7 @@ def ordered(
     is_distinct = node.args.get("distinct") is not None
     for part in order.expressions if order is not None else ():
         key = bare(part.this)
-        if isinstance(key, exp.Literal):
+        if isinstance(key, CONSTANTS):
             projection(node, key, "ORDER BY")
             part.set("this", key)
             continue
@@ -78,7 +82,7 @@ def distinct_on(
             if isinstance(key, exp.Column) and key.args.get("table") is None
             else []
         )
-        if isinstance(key, exp.Literal):
+        if isinstance(key, CONSTANTS):
             made.append(projection(node, key, "DISTINCT ON").copy())
         elif at:
             made.append(only(node, at, key).copy())
@@ -88,7 +92,7 @@ def distinct_on(
     order = node.args.get("order")
     for part in order.expressions[: len(made)] if order is not None else ():
         key = part.this
-        if isinstance(key, exp.Literal):
+        if isinstance(key, CONSTANTS):
             key = node.expressions[int(key.name) - 1].this
         if key not in made:
             raise refuse(
@@ -102,7 +106,7 @@ def outer_order(node: exp.Expr, outputs: tuple[Output, ...]) -> None:
     order = node.args.get("order")
     for part in order.expressions if order is not None else ():
         key = bare(part.this)
-        if isinstance(key, exp.Literal):
+        if isinstance(key, CONSTANTS):
             _ordinal_of(key, len(outputs), "ORDER BY")
             part.set("this", key)
             continue
@@ -132,8 +136,8 @@ def only(node: exp.Select, at: list[int], key: exp.Expr) -> exp.Expr:
     return first
 
 
-def _ordinal_of(literal: exp.Literal, count: int, clause: str) -> int:
-    if literal.is_string or not literal.name.isdigit():
+def _ordinal_of(literal: exp.Expr, count: int, clause: str) -> int:
+    if not isinstance(literal, exp.Literal) or literal.is_string or not literal.name.isdigit():
         raise refuse(SYNTAX, f"a constant in {clause} must be a column's number", literal)
     at = int(literal.name)
     if not 1 <= at <= count:
@@ -141,7 +145,7 @@ def _ordinal_of(literal: exp.Literal, count: int, clause: str) -> int:
     return at - 1
 
 
-def projection(node: exp.Select, literal: exp.Literal, clause: str) -> exp.Expr:
+def projection(node: exp.Select, literal: exp.Expr, clause: str) -> exp.Expr:
     at = _ordinal_of(literal, len(node.expressions), clause)
     found: exp.Expr = node.expressions[at].this
     return found

@@ -197,6 +197,9 @@ class Translator:
             else:
                 value = settle(self.value(key))
                 inner, type_ = value.node, value.type
+                if isinstance(inner, (exp.Literal, exp.Boolean)):
+                    # Bare it would be a column's number, or refused.
+                    inner = cast(inner, type_)
             if type_.name in ("json", "record"):
                 raise refuse(TYPES, f"values of type {type_} have no order", part, sqlstate="42883")
             made.append(
@@ -226,7 +229,11 @@ class Translator:
             having.set("this", self.condition(having.this, "HAVING"))
         distinct = node.args.get("distinct")
         if distinct is not None and distinct.args.get("on") is not None:
-            keys = [settle(self.value(part)).node for part in distinct.args["on"].expressions]
+            # Cast, or a constant would be refused.
+            keys = [
+                cast(value.node, value.type) if isinstance(value.node, exp.Literal) else value.node
+                for value in (settle(self.value(part)) for part in distinct.args["on"].expressions)
+            ]
             distinct.set("on", exp.Tuple(expressions=keys))
         self._order(node, values)
         self._limit(node)

@@ -43,6 +43,13 @@ _PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.
 _TYPED = frozenset(
     ["date", "time", "timestamp", "timestamptz", "interval", "numeric", "boolean", "uuid", "text"]
 )
+_NO_ITEM = frozenset(
+    {
+        TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.GROUP_BY, TokenType.COMMA,
+        TokenType.ORDER_BY, TokenType.HAVING, TokenType.UNION, TokenType.LIMIT,
+        TokenType.R_BRACKET,
+    }
+)  # fmt: skip
 # What stands before an operand, so that a plus behind it is a sign.
 _BEFORE = frozenset(
     {
@@ -157,6 +164,8 @@ def _check_pair(before: Any, token: Any) -> None:
     kind, follows = before.token_type, token.start == before.end + 1
     if token.token_type is TokenType.PLUS and kind in _BEFORE:
         raise unsupported("a plus sign before a value", token.start)
+    if kind is TokenType.COMMA and token.token_type in _NO_ITEM:
+        raise refuse(SYNTAX, "nothing stands behind a comma", before.start)
     if kind is TokenType.STRING and token.token_type is TokenType.STRING:
         raise refuse(SYNTAX, "two strings need an operator between them", token.start)
     if kind is TokenType.NUMBER:

@@ -16,6 +16,9 @@ from roundview_federation.dialect.refusal import (
     unsupported,
 )
 
+# What a question may write before a relation.
+SCHEMA = "c360"
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -75,9 +78,11 @@ class Scope:
     def bind(self, node: exp.Column) -> exp.Expr:
         """Returns the tree that a written column means; `node` itself where that suffices."""
         name = folded(node.this)
-        table = node.args.get("table")
+        table, db = node.args.get("table"), node.args.get("db")
         if table is None:
             return self._bare(node, name)
+        if db is not None and folded(db) != SCHEMA:
+            raise refuse(RELATION, "there is no such schema here", db)
         wanted = folded(table)
         for scope in self.chain():
             source = scope.sources.get(wanted)
@@ -129,7 +134,9 @@ def renamed(
 
 def folded(identifier: exp.Expr) -> str:
     """Returns a name as PostgreSQL reads it: lower case unless quoted, letters of ASCII only."""
-    name: str = identifier.args["this"]
+    name = identifier.args.get("this")
+    if not isinstance(identifier, exp.Identifier) or not isinstance(name, str):
+        raise refuse(SYNTAX, "a name must stand here", identifier)
     if identifier.args.get("quoted"):
         return name
     if name.islower() and name.isascii():

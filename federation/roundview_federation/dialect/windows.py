@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from roundview_federation.dialect.aggregates import NAMED, aggregate
 from roundview_federation.dialect.casts import coerce, settle
-from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
+from roundview_federation.dialect.refusal import FUNCTION, SYNTAX, TYPES, refuse, unsupported
 from roundview_federation.dialect.types import (
     BIGINT,
     DOUBLE,
@@ -146,6 +146,8 @@ def _frame(translator: Translator, node: exp.Expr, order: exp.Expr | None) -> ex
                 made.set("end", "CURRENT ROW")
             continue
         if isinstance(bound, exp.Expr):
+            if side is None:
+                raise refuse(SYNTAX, "a frame needs PRECEDING or FOLLOWING", node)
             bound = _bound(translator, bound, kind, order, node)
         made.set(name, bound)
         if side is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -53,6 +53,15 @@ class FragmentDraft:
             found = (len(self.columns), expr.copy(), type_)
             self.columns[name] = found
         return found[0]
+
+    def sent(self, expr: exp.Expr) -> int | None:
+        """Returns the position of an expression in the answer, None where it is not asked for."""
+        found = self.columns.get(_text(expr))
+        return None if found is None else found[0]
+
+    def empty(self) -> FragmentDraft:
+        """Returns a draft of the same scan of which nothing is wanted yet."""
+        return replace(self, columns={}, children={}, first_only=set(), tops=[])
 
     def child_column(self, child: Child, column: exp.Column) -> int:
         """Returns the position of a child's column in the child's rows."""

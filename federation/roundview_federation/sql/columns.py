@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from roundview_catalog import coerce
 from roundview_catalog.mapped import FieldMapping, ParentKey, PersonKey
 from roundview_catalog.types import Kind, Type
+from roundview_federation.connectors.columns import arrow_type as sent_type
 from roundview_federation.plan import Origin
 from roundview_federation.rewrite.field_code import FieldCode
-from roundview_federation.rewrite.push import FragmentDraft, Pushed
+from roundview_federation.rewrite.push import FragmentDraft, Pushed, pushed_decimal
 from roundview_federation.rewrite.source_keys import INTEGERS
 from roundview_federation.rewrite.unfold import Unfolded
 from roundview_federation.sql.tables import arrow_type
@@ -69,15 +71,22 @@ def column_arrival(
     if pushed.residual or pushed.draft.children or unfolded.above is not None:
         return None
     making = _Making(unfolded, pushed.draft)
-    return ColumnArrival(
-        names=tuple(outputs),
-        made=tuple(making.column(name, type_) for name, type_ in outputs.items()),
-        bearing=tuple(
-            tuple(making.column(name, unfolded.entity.types[name]) for name in names)
-            for names in unfolded.entity.bearing
-        ),
-        key=making.key(),
-    )
+    try:
+        return ColumnArrival(
+            names=tuple(outputs),
+            made=tuple(making.column(name, type_) for name, type_ in outputs.items()),
+            bearing=tuple(
+                tuple(making.column(name, unfolded.entity.types[name]) for name in names)
+                for names in unfolded.entity.bearing
+            ),
+            key=making.key(),
+        )
+    except _NotSentError:
+        return None
+
+
+class _NotSentError(Exception):
+    """What makes a column is not among what the source is asked for."""
 
 
 class _Making:
@@ -146,11 +155,24 @@ class _Making:
     def _cast(self, mapping: FieldMapping, target: Type) -> Made | None:
         """Returns a cast of Arrow's that means what the mapping means, if there is one."""
         column = mapping.expr
-        if not isinstance(column, exp.Column) or mapping.codes is not None:
+        if mapping.codes is not None:
+            return None
+        if target.kind is Kind.DECIMAL:
+            draft = self._draft.empty()
+            at = pushed_decimal(mapping, coerce.scale_of(target), self._unfolded, draft)
+            if at is not None:
+                _, number, source = list(draft.columns.values())[at]
+                if pa.types.is_decimal(sent_type(source)):
+                    return partial(_as_type, at=self._place(number), type_=arrow_type(target))
+        if not isinstance(column, exp.Column):
             return None
         if self._is_late(column):
             return None
-        source, at = self._unfolded.column_type(column), self._place(column)
+        source = self._unfolded.column_type(column)
+        sent = self._draft.sent(column)
+        if sent is None:
+            return None
+        at = sent
         defaults = self._unfolded.source.defaults
         kind = target.kind
         if kind is Kind.TEXT and source.kind is Kind.TEXT:
@@ -186,20 +208,23 @@ class _Making:
         return self._by_code(write, arrow_type(type_))
 
     def _by_code(self, write: Callable[[FieldCode], None], type_: pa.DataType) -> Made:
-        draft = FragmentDraft("", "", exp.Select(), self._draft.dialect)
+        draft = self._draft.empty()
         code = FieldCode(self._unfolded, draft)
         code.line("value = None")
         write(code)
         code.line("out.append(value)")
         text = "\n".join(["def convert(rows, out, note):", "    for r in rows:", *code.body])
         exec(compile(text, f"<column of {self._unfolded.branch.id}>", "exec"), code.namespace)  # noqa: S102
-        places = tuple(
-            self._draft.column(expr, source_type) for _, expr, source_type in draft.columns.values()
-        )
+        if draft.children:
+            raise _NotSentError
+        places = tuple(self._place(expr) for _, expr, _ in draft.columns.values())
         return partial(_by_rows, convert=code.namespace["convert"], places=places, type_=type_)
 
-    def _place(self, column: exp.Column) -> int:
-        return self._draft.column(column, self._unfolded.column_type(column))
+    def _place(self, expr: exp.Expr) -> int:
+        at = self._draft.sent(expr)
+        if at is None:
+            raise _NotSentError
+        return at
 
     def _is_late(self, tree: exp.Expr) -> bool:
         return self._unfolded.is_late(tree)
