@@ -370,8 +370,8 @@ async def _write_catalog(folder: Path, postgres: Server, mariadb: Server) -> dic
     root = folder / "catalog"
     (root / "sources").mkdir(parents=True)
     (root / "entities").mkdir()
-    _dump(root / "roundview.yaml",
-          {"roundview": 1, "name": "estate", "deadlines": {"view": "60s", "sql": "120s"}})  # fmt: skip
+    deadlines = {"view": "60s", "sql": "120s"}
+    _dump(root / "roundview.yaml", {"roundview": 1, "name": "estate", "deadlines": deadlines})
     _dump(
         root / "policy.yaml", {"roles": {"demo": {"purposes": ["service"], "sees": {"*": "all"}}}}
     )

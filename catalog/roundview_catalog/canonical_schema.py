@@ -15,12 +15,20 @@ from roundview_catalog.errors import CatalogError
 from roundview_catalog.expressions import ExpressionError
 from roundview_catalog.files import (
     CanonicalIdentifiers,
+    DerivedDeclaration,
     EntityDeclaration,
     EntityFile,
     FieldDeclaration,
     IdentityFile,
 )
-from roundview_catalog.model import COMMON_FIELDS, Canonical, Entity, Field, IdentifierKind
+from roundview_catalog.model import (
+    COMMON_FIELDS,
+    Canonical,
+    DerivedRelation,
+    Entity,
+    Field,
+    IdentifierKind,
+)
 from roundview_catalog.normalizers import NORMALIZERS
 from roundview_catalog.report import Report, did_you_mean
 from roundview_catalog.shapes import is_map, shaped
@@ -50,6 +58,7 @@ def canonical_schema() -> Canonical:
     """Returns the shipped schema: entities, identifier kinds and the fields of `customer`."""
     report = Report()
     entities: dict[str, Entity] = {}
+    derived: dict[str, DerivedRelation] = {}
     names: CanonicalIdentifiers | None = None
     folder = resources.files("roundview_catalog") / "canonical"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
@@ -58,6 +67,9 @@ def canonical_schema() -> Canonical:
             continue
         if file.name == "identifiers.yaml":
             names = shaped(CanonicalIdentifiers, document.data, document, (), report)
+            continue
+        if file.name == "derived.yaml":
+            derived = _derived(document, report)
             continue
         for name, given in document.data.items():
             declared = shaped(EntityDeclaration, given, document, (name,), report)
@@ -81,7 +93,7 @@ def canonical_schema() -> Canonical:
         name: (place.partition(".")[0], place.partition(".")[2])
         for name, place in names.customer.items()
     }
-    return Canonical(entities, kinds, customer)
+    return Canonical(entities, kinds, customer, derived)
 
 
 def extended(
@@ -114,7 +126,22 @@ def extended(
         _check_kinds(file, kinds, document, report)
     for document in documents:
         _check_parents(entities, document, report)
-    return Canonical(entities, kinds, canonical.customer_fields)
+    return Canonical(entities, kinds, canonical.customer_fields, canonical.derived)
+
+
+def _derived(document: Document, report: Report) -> dict[str, DerivedRelation]:
+    found = {}
+    for name, given in document.data.items():
+        declared = shaped(DerivedDeclaration, given, document, (name,), report)
+        if declared is not None:
+            columns = {
+                column: Field(column, parse_type(one.type), one.comment)
+                for column, one in declared.columns.items()
+            }
+            found[name] = DerivedRelation(
+                name, declared.comment, columns, declared.over, declared.sql
+            )
+    return found
 
 
 def _with_fields(entity: Entity, file: EntityFile, document: Document, report: Report) -> Entity:

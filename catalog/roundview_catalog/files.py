@@ -31,6 +31,7 @@ __all__ = [
     "CanonicalIdentifiers",
     "CatalogFile",
     "Column",
+    "DerivedDeclaration",
     "EntityDeclaration",
     "EntityFile",
     "FailWhen",
@@ -299,6 +300,28 @@ class EntityFile(EntityDeclaration):
 
     entity: EntityName
     """Name of the entity."""
+
+
+class DerivedColumn(Shape):
+    """One column of a derived relation."""
+
+    type: TypeName
+    """Its type."""
+    comment: str
+    """What it holds, in one sentence."""
+
+
+class DerivedDeclaration(Shape):
+    """A relation of SQL that is computed from entities."""
+
+    comment: str
+    """What one row is, in one sentence."""
+    columns: Mapping[str, DerivedColumn] = Field(default_factory=dict)
+    """Its columns, in order."""
+    over: tuple[EntityName, ...] = ()
+    """Entities of which one must be visible."""
+    sql: str = ""
+    """Its SELECT, every column with the alias of its table."""
 
 
 # -- identity.yaml and policy.yaml -----------------------------------------------------------

@@ -122,6 +122,22 @@ class IdentifierKind:
 
 
 @dataclass(frozen=True, slots=True)
+class DerivedRelation:
+    """A relation that is computed from entities when SQL asks for it.
+
+    `columns` have types and comments, in order; they are empty for `customer`, whose columns are
+    those of the entities it survives from. `over`: without any of these entities it does not
+    exist. `sql` is its SELECT in users' own dialect; empty where we make its rows or its SELECT.
+    """
+
+    name: str
+    comment: str
+    columns: Mapping[str, Field]
+    over: tuple[str, ...] = ()
+    sql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Canonical:
     """The schema that every question is asked in."""
 
@@ -129,6 +145,8 @@ class Canonical:
     identifiers: Mapping[str, IdentifierKind]
     customer_fields: Mapping[str, tuple[str, str]]
     """Fields of the derived relation `customer`: name -> (entity, field) it survives from."""
+    derived: Mapping[str, DerivedRelation] = field(default_factory=dict)
+    """Relations of SQL beside the entities."""
 
     def identifier_fields(self, kind: str) -> tuple[tuple[str, str], ...]:
         """Returns the (entity, field) pairs whose values are identifiers of this kind."""

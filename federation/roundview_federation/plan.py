@@ -45,6 +45,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstRows:
+    """Cuts a whole list: rows wanted, in an order of (column, descending, NULLs first)."""
+
+    count: int
+    order: tuple[tuple[str, bool, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One list of one question: `SELECT columns FROM entity [WHERE …] [ORDER BY …]`.
 
@@ -53,7 +61,7 @@ class Section:
     customer. `provenance` names the customer fields whose origin is asked. The tree selects plain
     columns of the entity, each once; the WHERE combines comparisons of columns with placeholders.
     With `narrows` it also narrows what sources are asked, as `values` are known then; `row_cap` is
-    what one may send (None: as usual).
+    what one may send (None: as usual). With `first` only the first rows of all matter.
     """
 
     name: str
@@ -66,6 +74,7 @@ class Section:
     narrows: bool = False
     values: Mapping[str, Any] = field(default_factory=dict)
     row_cap: int | None = None
+    first: FirstRows | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

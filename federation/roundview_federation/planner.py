@@ -28,6 +28,7 @@ from roundview_federation.rewrite import PASSES
 from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.derive import CustomerPlan, derive
+from roundview_federation.rewrite.first_rows import FIRST, first_rows
 from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.narrow import Narrowed, narrow
 from roundview_federation.rewrite.push import push
@@ -277,6 +278,10 @@ def _section(
                 if keys is not None and keys.param:
                     # Found by values of the row itself: whose it is, is for the row to say.
                     pushed = replace(pushed, bound=None)
+                if section.first is not None and first_rows(
+                    unfolded, pushed, narrowed, section.first
+                ):
+                    drafts.constants[FIRST] = section.first.count
                 top = top_rows(unfolded, pushed, section, terms)
                 if top is not None and section.page is not None:
                     pushed.draft.tops.append((top, section.page))

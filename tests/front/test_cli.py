@@ -27,6 +27,8 @@ COMMANDS = (
     ("schemas",),
     ("customer",),
     ("sources",),
+    ("sql",),
+    ("explain",),
     ("identity",),
     ("identity", "refresh"),
     ("identity", "lookup"),

@@ -23,13 +23,16 @@ def test_the_public_names() -> None:
     assert sorted(roundview.__all__) == [
         "AccessError",
         "AsyncConnection",
+        "AsyncSqlAnswer",
         "CatalogError",
         "Connection",
         "CustomerView",
+        "EngineError",
         "IdentityError",
         "RequestError",
         "RoundviewError",
         "SourceError",
+        "SqlAnswer",
         "connect",
         "connect_async",
     ]

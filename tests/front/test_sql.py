@@ -78,7 +78,7 @@ def test_tables_tell_null_from_nothing_and_end_somewhere(run: Run) -> None:
 
 
 def test_values_do_not_steer_a_terminal(run: Run) -> None:
-    result = run("sql", "SELECT 'a\x1b[31mb\u202ec' AS x")
+    result = run("sql", "SELECT 'a' || chr(27) || '[31mb' || chr(8238) || 'c' AS x")
     assert result.exit_code == 0, result.stderr
     assert "a [31mb c" in result.stdout
     assert "\x1b" not in result.stdout
@@ -166,7 +166,8 @@ def test_questions_come_from_files_and_pipes(run: Run, tmp_path: Path) -> None:
     [
         (("SELECT frm FROM individual",), "RV122", "LINE 1: SELECT frm FROM individual\n               ^\n"),
         (("SELECT 1,\n  x FROM nowhere",), "RV121", "LINE 2:   x FROM nowhere\n                 ^\n"),
-        (("DROP TABLE individual",), "RV120", "LINE 1: DROP TABLE individual\n        ^\n"),
+        (("SELECT 1 +",), "RV120", "LINE 1: SELECT 1 +\n"),
+        (("DROP TABLE individual",), "RV103", "LINE 1: DROP TABLE individual\n        ^\n"),
         (("",), "RV120", ""),
         (("SELECT 1 AS one", "--engine", "direct"), "RV103", ""),
         (("SELECT 1", "--timeout", "soon"), "RV105", ""),

@@ -162,7 +162,7 @@ def _summed(translator: Translator, called: Call, value: Value, use: Use) -> Val
     if not own.exact:
         raise unsupported("the average of numbers without a fixed scale", node, "round them first")
     count = use(_call(translator, _copied(called), "count", value.node.copy()))
-    return Value(quotient(total, type_, count, BIGINT), quotient_type(), node)
+    return Value(quotient(total, type_, count, BIGINT), quotient_type(type_, BIGINT), node)
 
 
 def _copied(called: Call) -> Call:

@@ -186,7 +186,9 @@ def _decimals(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr)
             raise unsupported(
                 "dividing with a number without a fixed scale", source, "round it first"
             )
-        return Value(quotient(left.node, first, right.node, second), quotient_type(), source)
+        return Value(
+            quotient(left.node, first, right.node, second), quotient_type(first, second), source
+        )
     if kind is exp.Mul:
         scale = sum(scales)
         if scale > 38:

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from roundview_federation.dialect.types import INTEGER, TEXT, PgType, as_numeric, numeric
+from roundview_federation.dialect.types import (
+    INTEGER,
+    MAX_DIGITS,
+    TEXT,
+    PgType,
+    as_numeric,
+    numeric,
+)
 from roundview_federation.dialect.values import (
     Ref,
     binary,
@@ -25,24 +32,34 @@ from roundview_federation.dialect.values import (
     when,
 )
 
-# Digits behind the point that a quotient is kept with: 14 remain before it.
-SCALE = 24
+# Digits behind the point that a quotient is kept with at most and at least; 38 less these remain
+# before it.
+_MOST, _LEAST = 24, 20
 
 
 def quotient(left: exp.Expr, left_type: PgType, right: exp.Expr, right_type: PgType) -> exp.Expr:
-    """Returns left / right as DECIMAL(38, 24); both are numerics with a fixed scale or whole."""
+    """Returns left / right as the DECIMAL of `quotient_type`.
+
+    Both are whole numbers or numerics with a fixed scale.
+    """
     first, second = as_numeric(left_type), as_numeric(right_type)
     least = max(first.scale or 0, second.scale or 0)
+    kept = quotient_type(left_type, right_type).scale or 0
     shift = -(-least // 4) * 4
     return let_all(
         {"a": _whole(left, first, shift), "b": _whole(right, second, shift)},
-        lambda of: _checked(of["a"], of["b"], least),
+        lambda of: _checked(of["a"], of["b"], least, kept),
     )
 
 
-def quotient_type() -> PgType:
+def quotient_type(left: PgType, right: PgType) -> PgType:
     """Returns the type of a quotient: its scale differs from row to row."""
-    return numeric(38, SCALE, exact=False)
+    first, second = as_numeric(left), as_numeric(right)
+    digits = first.digits + (second.scale or 0)
+    # Sums have room for far more digits than they use.
+    is_open = first.precision == MAX_DIGITS
+    scale = _MOST if is_open else max(_LEAST, min(_MOST, MAX_DIGITS - digits))
+    return numeric(MAX_DIGITS, scale, exact=False)
 
 
 def _whole(node: exp.Expr, type_: PgType, shift: int) -> exp.Expr:
@@ -58,13 +75,13 @@ def shifted(node: exp.Expr, type_: PgType, shift: int) -> exp.Expr:
     return binary(exp.Mul, node if wide == type_ else cast(node, wide), power)
 
 
-def _checked(a: Ref, b: Ref, least: int) -> exp.Expr:
+def _checked(a: Ref, b: Ref, least: int, kept: int) -> exp.Expr:
     is_zero = binary(exp.EQ, b(), number(0))
     body = let(
         "x", cast(call("abs", a()), TEXT),
         lambda x: let(
             "y", cast(call("abs", b()), TEXT),
-            lambda y: let("r", _scale(x, y, least), lambda r: _divided(a, b, r)),
+            lambda y: let("r", _scale(x, y, least), lambda r: _divided(a, b, r, kept)),
         ),
     )  # fmt: skip
     return exp.Case(
@@ -93,11 +110,11 @@ def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
     return call("greatest", wanted, number(least))
 
 
-def _divided(a: Ref, b: Ref, r: Ref) -> exp.Expr:
+def _divided(a: Ref, b: Ref, r: Ref, kept: int) -> exp.Expr:
     """Returns the quotient rounded to r digits, half away from zero."""
     digits = cast(binary(exp.Add, r(), number(1)), INTEGER)
     power = guarded(
-        binary(exp.GT, r(), number(SCALE)), "0A000",
+        binary(exp.GT, r(), number(kept)), "0A000",
         huge(call("rpad", string("1"), digits, string("0"))),
     )  # fmt: skip
 
@@ -115,16 +132,13 @@ def _divided(a: Ref, b: Ref, r: Ref) -> exp.Expr:
 
     def placed(p: Ref) -> exp.Expr:
         # The same digits at the scale of the column.
-        up = binary(exp.IntDiv, huge(string("1" + "0" * SCALE)), p())
+        up = binary(exp.IntDiv, huge(string("1" + "0" * kept)), p())
         digits = binary(exp.Mul, rounded(p), up)
         is_negative = binary(
             exp.NEQ, binary(exp.LT, a(), number(0)), binary(exp.LT, b(), number(0))
         )
         signed = let("q", digits, lambda q: when(is_negative, exp.Neg(this=q()), q()))
-        unit = cast(string("0." + "0" * (SCALE - 1) + "1"), numeric(SCALE, SCALE))
+        unit = cast(string("0." + "0" * (kept - 1) + "1"), numeric(kept, kept))
         return binary(exp.Mul, cast(signed, numeric(38, 0)), unit)
 
     return let("p", power, placed)
-
-
-__all__ = ["SCALE", "guarded", "quotient", "quotient_type", "shifted"]

@@ -20,6 +20,7 @@ from roundview_federation.dialect.scopes import (
     Output,
     Scope,
     Source,
+    column,
     folded,
     identifier,
     renamed,
@@ -48,9 +49,9 @@ class From:
             if node.args.get("joins"):
                 raise refuse(SYNTAX, "a join needs a FROM", node.args["joins"][0])
             return scope
-        source = self._source(clause, outer)
-        scope.sources[source.name] = source
-        scope.entries = source.entries()
+        sources, entries = self._item(clause, outer)
+        scope.sources = {source.name: source for source in sources}
+        scope.entries = entries
         # Conditions see what stands since the last comma only.
         local = Scope(outer, dict(scope.sources), list(scope.entries))
         has_comma = False
@@ -63,11 +64,13 @@ class From:
     def _join(self, join: exp.Expr, scope: Scope, local: Scope, outer: Scope | None) -> bool:
         """Adds one join; tells whether it was a comma."""
         args = join.args
-        source = self._source(join, outer)
-        if source.name in scope.sources:
-            raise refuse(
-                AMBIGUOUS, f"FROM has the name {source.name} twice", join.this, sqlstate="42712"
-            )
+        sources, right = self._item(join, outer)
+        for source in sources:
+            if source.name in scope.sources:
+                raise refuse(
+                    AMBIGUOUS, f"FROM has the name {source.name} twice", join.this,
+                    sqlstate="42712",
+                )  # fmt: skip
         side, kind, method = args.get("side"), args.get("kind"), args.get("method")
         using, on = args.get("using"), args.get("on")
         if method not in (None, "NATURAL") or kind not in (None, "INNER", "OUTER", "CROSS"):
@@ -83,9 +86,9 @@ class From:
         if is_comma:
             join.set("kind", "CROSS")
             local.sources, local.entries = {}, []
-        right = source.entries()
         names = self._merged(join, local.entries, right)
-        local.sources[source.name] = scope.sources[source.name] = source
+        for source in sources:
+            local.sources[source.name] = scope.sources[source.name] = source
         if names is None:
             local.entries += right
             scope.entries += right
@@ -105,6 +108,67 @@ class From:
             return [entry.name for entry in left if entry.name in theirs]
         using = join.args.get("using")
         return [folded(part) for part in using] if using else None
+
+    def _item(self, holder: exp.Expr, outer: Scope | None) -> tuple[list[Source], list[Entry]]:
+        """Returns the sources and columns of one item: several of a join in parentheses."""
+        node = holder.this
+        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
+            return self._bracket(node, outer)
+        source = self._source(holder, outer)
+        return [source], source.entries()
+
+    def _bracket(self, node: exp.Subquery, outer: Scope | None) -> tuple[list[Source], list[Entry]]:
+        """Makes (a JOIN b …) a derived table; its sources keep their names outside."""
+        table = node.this
+        inner = exp.Select(joins=table.args.pop("joins", None))
+        inner.set("from_", exp.From(this=table))
+        scope = self.scope(inner, outer)
+        alias = node.args.get("alias")
+        real = self.resolver.unique(folded(alias.this) if alias is not None else "joined")
+        taken: set[str] = set()
+        placed: dict[tuple[str, str], str] = {}
+
+        def project(made: exp.Expr, wanted: str) -> str:
+            name = wanted
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            inner.append("expressions", exp.Alias(this=made, alias=identifier(name)))
+            return name
+
+        for source in scope.sources.values():
+            for output in source.outputs:
+                part = (source.alias, output.alias)
+                placed[part] = project(column(*part), output.alias)
+        node.set("this", inner)
+        node.set("alias", exp.TableAlias(this=identifier(real)))
+        if alias is None:
+            sources = [
+                Source(
+                    source.name,
+                    real,
+                    tuple(
+                        Output(output.name, placed[source.alias, output.alias])
+                        for output in source.outputs
+                    ),
+                )
+                for source in scope.sources.values()
+            ]
+            return sources, [
+                Entry(entry.name, tuple((real, placed[part]) for part in entry.parts))
+                for entry in scope.entries
+            ]
+        outputs = tuple(
+            Output(
+                entry.name,
+                placed[entry.parts[0]]
+                if len(entry.parts) == 1
+                else project(entry.node(), entry.name),
+            )
+            for entry in scope.entries
+        )
+        named = Source(folded(alias.this), real, _renamed(outputs, alias))
+        return [named], named.entries()
 
     def _source(self, holder: exp.Expr, outer: Scope | None) -> Source:
         node = holder.this
@@ -149,6 +213,8 @@ class From:
         return tuple(Output(name, name) for name in names)
 
     def _relation(self, node: exp.Table, alias: exp.Expr | None) -> Source:
+        if node.args.get("joins"):
+            raise unsupported("this join", node)
         name = folded(node.this)
         db = node.args.get("db")
         found = self.queries.get(name) if db is None else None
@@ -159,7 +225,7 @@ class From:
             if columns is None or (db is not None and folded(db) != SCHEMA):
                 raise refuse(RELATION, f"there is no relation {name}", node)
             real = name
-            outputs = tuple(Output(column, column) for column in columns)
+            outputs = tuple(Output(one, one) for one in columns)
         called = folded(alias.this) if alias is not None else name
         node.this.args["this"], node.this.args["quoted"] = real, True
         node.args.pop("db", None)

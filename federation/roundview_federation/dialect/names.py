@@ -138,6 +138,8 @@ class Resolver:
             part.set("this", inner)
             outputs = renamed(outputs, alias.args.get("columns"), alias)
             part.set("alias", exp.TableAlias(this=identifier(real)))
+            # [NOT] MATERIALIZED is about time, not rows.
+            part.args.pop("materialized", None)
             queries[name] = (real, outputs)
         return queries
 

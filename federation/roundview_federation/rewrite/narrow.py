@@ -33,8 +33,8 @@ _COMPARE: Mapping[type[exp.Expr], Callable[[Any, Any], bool]] = {
     exp.GTE: operator.ge,
 }
 _UPWARDS = (exp.GT, exp.GTE)
-# Their columns have the declared type; elsewhere dates and decimals may be text of any form.
-_TYPED = frozenset({"postgres", "mysql"})
+TYPED = frozenset({"postgres", "mysql"})
+"""Dialects whose columns have the declared type; elsewhere dates may be text of any form."""
 # A repeated hour and every zone's changes of its offset lie within this.
 _AROUND_A_CHANGE = timedelta(hours=3)
 _SOURCE = {"source": "name", "source_system": "system", "source_instance": "instance"}
@@ -53,11 +53,15 @@ class Keyed:
 
 @dataclass(slots=True)
 class Narrowed:
-    """What a branch is asked with: conjuncts over its columns, their values, and ways by key."""
+    """What a branch is asked with: conjuncts over its columns, their values, and ways by key.
+
+    `is_exact` tells whether the source lets through no row that the asker's conditions do not.
+    """
 
     conditions: list[exp.Expr] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     keys: list[Keyed] = field(default_factory=list)
+    is_exact: bool = True
 
 
 def narrow(
@@ -69,8 +73,10 @@ def narrow(
     """
     narrowing = _Narrowing(unfolded, values, capabilities)
     for conjunct in expressions.conjuncts(unfolded.where) if unfolded.where is not None else ():
+        count = narrowing.exact
         if not narrowing.take(conjunct):
             return None
+        narrowing.narrowed.is_exact &= narrowing.exact > count
     return narrowing.narrowed
 
 
@@ -79,6 +85,7 @@ class _Narrowing:
         self, unfolded: Unfolded, values: Mapping[str, Any], capabilities: Capabilities
     ) -> None:
         self.narrowed = Narrowed()
+        self.exact = 0
         self._unfolded = unfolded
         self._values = values
         self._dialect = capabilities.dialect
@@ -107,6 +114,7 @@ class _Narrowing:
         constant = self._constant(name)
         if constant is not _UNKNOWN:
             compare = _COMPARE[way]
+            self.exact += 1
             return constant is not None and any(compare(constant, one) for one in wanted)
         if way is exp.EQ:
             return self._equal(name, param, wanted)
@@ -159,6 +167,7 @@ class _Narrowing:
             self._bind(name, param)
         else:
             self._add(exp.EQ, found, values[0], param)
+            self.exact += isinstance(mapping.expr, exp.Column)
         return True
 
     def _bind(self, name: str, param: str) -> None:
@@ -227,7 +236,7 @@ class _Narrowing:
             return (expr, prefix, type_) if type_.kind in (Kind.TEXT, *INTEGERS) else None
         if target.kind in INTEGERS:
             return (expr, prefix, type_) if type_.kind in INTEGERS else None
-        if self._dialect not in _TYPED:
+        if self._dialect not in TYPED:
             return None
         is_same = type_.kind is target.kind and target.kind in (Kind.DATE, Kind.DECIMAL)
         if is_same and target.kind is Kind.DECIMAL:
@@ -280,18 +289,20 @@ class _Narrowing:
         found = self._column(mapping, target)
         if found is not None and not target.is_text and not found[1]:
             self._add(way, found[0], value, param)
+            self.exact += 1
 
     def _instant_range(
         self, mapping: FieldMapping, way: type[exp.Expr], value: datetime, param: str
     ) -> None:
         column = mapping.expr
-        if self._dialect not in _TYPED or not isinstance(column, exp.Column):
+        if self._dialect not in TYPED or not isinstance(column, exp.Column):
             return
         if self._unfolded.is_late(column):
             return
         kind = self._kind(column)
         if kind is Kind.TIMESTAMPTZ:
             self._add(way, column, value, param)
+            self.exact += 1
         elif kind is Kind.TIMESTAMP:
             zone = mapping.time_zone or self._unfolded.source.defaults.time_zone
             around = -_AROUND_A_CHANGE if way in _UPWARDS else _AROUND_A_CHANGE

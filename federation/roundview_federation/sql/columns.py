@@ -158,12 +158,9 @@ class _Making:
         if mapping.codes is not None:
             return None
         if target.kind is Kind.DECIMAL:
-            draft = self._draft.empty()
-            at = pushed_decimal(mapping, coerce.scale_of(target), self._unfolded, draft)
-            if at is not None:
-                _, number, source = list(draft.columns.values())[at]
-                if pa.types.is_decimal(sent_type(source)):
-                    return partial(_as_type, at=self._place(number), type_=arrow_type(target))
+            computed = self._decimal(mapping, target)
+            if computed is not None:
+                return computed
         if not isinstance(column, exp.Column):
             return None
         if self._is_late(column):
@@ -192,6 +189,17 @@ class _Making:
             by_row = self._by_code(lambda code: code.field(self._name(mapping)), arrow_type(target))
             return partial(_zoned, at=at, zone=zone, by_row=by_row)
         return None
+
+    def _decimal(self, mapping: FieldMapping, target: Type) -> Made | None:
+        """Returns the cast of a decimal that the source itself computes."""
+        draft = self._draft.empty()
+        at = pushed_decimal(mapping, coerce.scale_of(target), self._unfolded, draft)
+        if at is None:
+            return None
+        _, number, source = list(draft.columns.values())[at]
+        if not pa.types.is_decimal(sent_type(source)):
+            return None
+        return partial(_as_type, at=self._place(number), type_=arrow_type(target))
 
     def _name(self, mapping: FieldMapping) -> str:
         return next(name for name, one in self._fields.items() if one is mapping)

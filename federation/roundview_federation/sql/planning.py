@@ -13,7 +13,7 @@ from roundview_federation.dialect.gate import gate
 from roundview_federation.dialect.names import resolve
 from roundview_federation.dialect.translate import OutputColumn, translate
 from roundview_federation.key_sets import in_keys, keyset_of
-from roundview_federation.plan import Lookup, Plan, Question, Section
+from roundview_federation.plan import FirstRows, Lookup, Plan, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.query.conditions import Plain, plain
@@ -76,6 +76,10 @@ def plan_query(
     finished = direct(reading.residual, reading.reads, only)
     translated = translate(reading.residual, types)
     reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
+    if finished is not None and finished.limit is not None:
+        one = reads[finished.read]
+        first = FirstRows(finished.offset + finished.limit, finished.order)
+        reads[finished.read] = replace(one, alone=replace(one.alone, first=first))
     return PlannedQuery(
         shape=text,
         reads=reads,
@@ -92,7 +96,8 @@ async def plans_of(
     """Returns the plan of a read's section, made once."""
     section = planned.bound if is_bound and planned.bound is not None else planned.alone
     values = ",".join(f"{k}={v!r}" for k, v in sorted(section.values.items()))
-    shape = f"{section.entity}|{section.row_cap}|{section.tree.sql()}|{section.lookup}|{values}"
+    cuts = f"{section.row_cap}|{section.first}"
+    shape = f"{section.entity}|{cuts}|{section.tree.sql()}|{section.lookup}|{values}"
     lookups = (Lookup(section.lookup),) if section.lookup else ()
     return await planner.prepare(Question(shape, lookups, (section,)), decision)
 

@@ -152,11 +152,20 @@ async def _streamed(
         connectors=connectors,
         clock=asked.clock,
         xref=asked.xref,
+        enough=_enough(planned),
     )
     if failures and not asked.is_partial:
         raise failures[min(failures)]
     made = pa.Table.from_batches(batches, table((), planned.columns, 0).schema)
     return ReadRun(made, plan, None, ledger.statuses(), tuple(sorted(failures)), is_streamed=True)
+
+
+def _enough(planned: PlannedRead) -> int | None:
+    """Returns how many rows will do, whichever they are; None where it matters which."""
+    first = planned.alone.first
+    if first is None or first.order or planned.alone.tree.args.get("where") is not None:
+        return None
+    return first.count
 
 
 async def _keys(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -64,8 +65,12 @@ async def read_streams(
     connectors: Mapping[str, Connector],
     clock: Callable[[], datetime],
     xref: Xref,
+    enough: int | None = None,
 ) -> tuple[list[pa.RecordBatch], Ledger, dict[str, SourceError]]:
-    """Reads all streams and returns their rows, what each source did, and who failed."""
+    """Reads all streams and returns their rows, what each source did, and who failed.
+
+    Where any `enough` rows will do, a source is not read beyond them.
+    """
     ledger = Ledger(catalog, clock())
     batches: list[pa.RecordBatch] = []
     failures: dict[str, SourceError] = {}
@@ -78,11 +83,15 @@ async def read_streams(
         rows = 0
         origin = ledger.answered(fragment.source, Answer([], calls=1), 0.0)
         try:
-            async for batch in connector.batches(stream.planned.call, params, deadline):
-                rows += batch.num_rows
-                if rows > fragment.row_cap:
-                    raise too_many_rows(fragment.source)
-                made += await asyncio.to_thread(_arrived, stream.arrivals, batch, origin, xref)
+            read = connector.batches(stream.planned.call, params, deadline)
+            async with aclosing(read) as batches_read:
+                async for batch in batches_read:
+                    rows += batch.num_rows
+                    if rows > fragment.row_cap:
+                        raise too_many_rows(fragment.source)
+                    made += await asyncio.to_thread(_arrived, stream.arrivals, batch, origin, xref)
+                    if enough is not None and sum(one.num_rows for one in made) >= enough:
+                        break
         except ValueError:
             raise RequestError(
                 f"{fragment.source} has values that are not of their declared type",

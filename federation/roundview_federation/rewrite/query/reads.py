@@ -146,15 +146,21 @@ class _Walker:
             for at in range(count)
         )
         group = node.args.get("group")
-        if group is not None:
-            grouped = {_name(one) for one in group.expressions if isinstance(one, exp.Column)}
+        apart = [] if group is None else [group.expressions]
+        # Rows of one partition see nothing of another: a whole partition may be left out.
+        apart += [
+            window.args.get("partition_by") or []
+            for projection in node.selects
+            for window in projection.find_all(exp.Window)
+        ]
+        for keys in apart:
+            grouped = {_name(one) for one in keys if isinstance(one, exp.Column)}
             kept = {one.output_name for one in node.selects if _name(one.unalias()) in grouped}
             arms = tuple({name: at for name, at in arm.items() if name in kept} for arm in arms)
         is_cut = any(node.args.get(part) for part in ("limit", "offset", "having", "qualify"))
         distinct = node.args.get("distinct")
         is_cut |= distinct is not None and distinct.args.get("on") is not None
-        is_cut |= any(projection.find(exp.Window) for projection in node.selects)
-        is_lone = group is None and any(one.find(exp.AggFunc) for one in node.selects)
+        is_lone = group is None and any(_aggregates(one) for one in node.selects)
         return Derived(arms, is_open=not is_cut and not is_lone)
 
 
@@ -172,6 +178,15 @@ def used(column: exp.Column, chain: tuple[Local, ...]) -> None:
 
 def _name(node: exp.Expr) -> tuple[str, str]:
     return (node.table, node.name) if isinstance(node, exp.Column) else ("", "")
+
+
+def _aggregates(projection: exp.Expr) -> bool:
+    """Tells whether an expression makes one row of many: a window's function does not."""
+    for one in projection.find_all(exp.AggFunc):
+        above = one.parent if isinstance(one.parent, exp.Filter) else one
+        if not isinstance(above.parent, exp.Window) or above.parent.this is not above:
+            return True
+    return False
 
 
 def _origins(column: exp.Column, local: Local) -> list[tuple[Read, str]]:
