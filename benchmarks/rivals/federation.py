@@ -39,7 +39,7 @@ TUNED: Mapping[str, Any] = MappingProxyType(
         "TimeZone": "UTC",
         # Keys of the side that is read first reach the other as an IN list up to this many.
         "dynamic_or_filter_threshold": 1_000,
-        # A table of MariaDB counts as one row, so the order that is found is worse than the written.
+        # A table of MariaDB counts as one row: the order that is found is worse than the written.
         "disabled_optimizers": "join_order,build_side_probe_side",
     }
 )

@@ -12,6 +12,7 @@ from roundview_federation.dialect.refusal import FUNCTION, SYNTAX, TYPES, refuse
 from roundview_federation.dialect.types import BOOLEAN, ROW, UNKNOWN, PgType, common, numeric
 from roundview_federation.dialect.types import TEXT as TEXT_TYPE
 from roundview_federation.dialect.values import (
+    Ref,
     Value,
     binary,
     call,
@@ -19,7 +20,9 @@ from roundview_federation.dialect.values import (
     closed,
     is_cheap,
     let,
+    let_all,
     string,
+    when,
 )
 
 if TYPE_CHECKING:
@@ -210,6 +213,23 @@ def matched(node: exp.Expr, left: Value, right: Value, escape: str | None) -> Va
     if node.args.get("negate"):
         made = exp.Not(this=exp.Paren(this=made))
     return Value(made, BOOLEAN, node)
+
+
+def nullif(left: Value, right: Value, node: exp.Expr) -> Value:
+    """Returns NULL where both are equal, the left value elsewhere."""
+    left = settle(left, right.type if right.type is not UNKNOWN else TEXT_TYPE)
+    wider = common((left.type, right.type))
+    if wider is not None and wider.name in ("numeric", "double precision"):
+        # PostgreSQL has no = of both types: the left side is converted for good.
+        left = same_types([left, right], "NULLIF", node)[0]
+
+    def body(x: Ref, y: Ref) -> exp.Expr:
+        other = right if right.type is UNKNOWN else Value(y(), right.type, right.source)
+        equal = compare(exp.EQ, Value(x(), left.type, left.source), other, node)
+        return when(equal.node, exp.Null(), x())
+
+    made = let_all({"x": left.node, "y": right.node}, lambda of: body(of["x"], of["y"]))
+    return Value(made, left.type, node)
 
 
 def _held(value: Value, other: Value) -> Value:

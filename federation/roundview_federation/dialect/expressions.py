@@ -17,6 +17,7 @@ from roundview_federation.dialect.comparing import (
     is_,
     is_in,
     matched,
+    nullif,
     same_types,
 )
 from roundview_federation.dialect.functions import called
@@ -41,14 +42,11 @@ from roundview_federation.dialect.types import (
     common,
 )
 from roundview_federation.dialect.values import (
-    Ref,
     Value,
     binary,
     call,
     cast,
-    let_all,
     string,
-    when,
 )
 
 if TYPE_CHECKING:
@@ -249,19 +247,7 @@ def _several(name: str) -> Handler:
 
 def _nullif(translator: Translator, node: exp.Expr) -> Value:
     left, right = translator.value(node.this), translator.value(node.args["expression"])
-    left = settle(left, right.type if right.type is not UNKNOWN else TEXT)
-    wider = common((left.type, right.type))
-    if wider is not None and wider.name in ("numeric", "double precision"):
-        # PostgreSQL has no = of both types: the left side is converted for good.
-        left = same_types([left, right], "NULLIF", node)[0]
-
-    def body(x: Ref, y: Ref) -> exp.Expr:
-        other = right if right.type is UNKNOWN else Value(y(), right.type, right.source)
-        equal = compare(exp.EQ, Value(x(), left.type, left.source), other, node)
-        return when(equal.node, exp.Null(), x())
-
-    made = let_all({"x": left.node, "y": right.node}, lambda of: body(of["x"], of["y"]))
-    return Value(made, left.type, node)
+    return nullif(left, right, node)
 
 
 def _cast(translator: Translator, node: exp.Expr) -> Value:

@@ -224,6 +224,12 @@ def _check_group(node: exp.Expr, text: str) -> None:
         raise refuse(SYNTAX, "GROUP BY names nothing", node)
 
 
+def _check_list(node: exp.Expr, text: str) -> None:
+    _check_binding(node, exp.In)
+    if not node.expressions and node.args.get("query") is None:
+        raise refuse(SYNTAX, "the list of IN is empty", node)
+
+
 def _check_parameter(node: exp.Expr, text: str) -> None:
     if not node.this.name.isdigit():
         raise refuse(SYNTAX, "parameters are written $1, $2 …", node)
@@ -234,6 +240,7 @@ _CHECKS: Mapping[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Identifier: _check_identifier,
     exp.Anonymous: _check_call,
     exp.Parameter: _check_parameter,
+    exp.In: _check_list,
     exp.Group: _check_group,
     exp.Order: _check_group,
 }

@@ -8,7 +8,7 @@ from several is computed for each row. Rows of branches with rules or lists arri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -27,7 +27,23 @@ from roundview_federation.rewrite.source_keys import INTEGERS
 from roundview_federation.rewrite.unfold import Unfolded
 from roundview_federation.sql.tables import arrow_type
 
-Made = Callable[[pa.RecordBatch, Origin], pa.Array]
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of a source and where it is from; `note(field)` hears of values out of type."""
+
+    rows: pa.RecordBatch
+    origin: Origin
+    note: Callable[[str], None]
+
+    @property
+    def count(self) -> int:
+        """Counts the rows."""
+        count: int = self.rows.num_rows
+        return count
+
+
+Made = Callable[[Batch], pa.Array]
 """Makes one canonical column of a batch."""
 
 _ORIGINS: Final = {
@@ -50,16 +66,18 @@ class ColumnArrival:
     bearing: tuple[tuple[Made, ...], ...]
     key: Made
 
-    def convert(self, batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
-        """Returns the canonical rows of a batch; raises ValueError for a value out of type."""
-        if self.key(batch, origin).null_count:
-            raise ValueError("a row without a key")
+    def convert(self, batch: Batch) -> pa.RecordBatch:
+        """Returns the canonical rows of a batch."""
+        without = self.key(batch).null_count
+        for _ in range(without):
+            batch.note("source_key")
         if self.bearing:
-            batch = _bearing(batch, origin, self.bearing)
-        arrays = [one(batch, origin) for one in self.made]
+            batch = _bearing(batch, self.bearing)
+        arrays = [one(batch) for one in self.made]
         if not arrays:
-            arrays = [pa.nulls(batch.num_rows, pa.bool_())]
-        return pa.RecordBatch.from_arrays(arrays, names=list(self.names) or ["_"])
+            arrays = [pa.nulls(batch.count, pa.bool_())]
+        made = pa.RecordBatch.from_arrays(arrays, names=list(self.names) or ["_"])
+        return made.filter(pc.is_valid(self.key(batch))) if without else made
 
 
 def column_arrival(
@@ -241,31 +259,29 @@ class _Making:
 # -- columns ---------------------------------------------------------------------------------
 
 
-def _constant(batch: pa.RecordBatch, origin: Origin, *, field: str, type_: pa.DataType) -> pa.Array:
-    return pa.repeat(pa.scalar(getattr(origin, field), type_), batch.num_rows)
+def _constant(batch: Batch, *, field: str, type_: pa.DataType) -> pa.Array:
+    return pa.repeat(pa.scalar(getattr(batch.origin, field), type_), batch.count)
 
 
-def _repeated(batch: pa.RecordBatch, _: Origin, *, value: str) -> pa.Array:
-    return pa.repeat(pa.scalar(value, pa.string()), batch.num_rows)
+def _repeated(batch: Batch, *, value: str) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.string()), batch.count)
 
 
-def _absent(batch: pa.RecordBatch, _: Origin, *, type_: pa.DataType) -> pa.Array:
-    return pa.nulls(batch.num_rows, type_)
+def _absent(batch: Batch, *, type_: pa.DataType) -> pa.Array:
+    return pa.nulls(batch.count, type_)
 
 
-def _first(batch: pa.RecordBatch, origin: Origin, *, made: tuple[Made, ...]) -> pa.Array:
+def _first(batch: Batch, *, made: tuple[Made, ...]) -> pa.Array:
     if not made:
-        return pa.nulls(batch.num_rows, pa.string())
-    arrays = [one(batch, origin) for one in made]
+        return pa.nulls(batch.count, pa.string())
+    arrays = [one(batch) for one in made]
     return arrays[0] if len(arrays) == 1 else pc.coalesce(*arrays)
 
 
-def _key_text(
-    batch: pa.RecordBatch, _: Origin, *, parts: tuple[tuple[int, bool], ...], prefix: str
-) -> pa.Array:
+def _key_text(batch: Batch, *, parts: tuple[tuple[int, bool], ...], prefix: str) -> pa.Array:
     texts = []
     for at, is_number in parts:
-        text = pc.cast(batch.column(at), pa.string())
+        text = pc.cast(batch.rows.column(at), pa.string())
         if not is_number:
             for plain, escaped in (("%", "%25"), ("/", "%2F"), (":", "%3A")):
                 text = pc.replace_substring(text, plain, escaped)
@@ -274,33 +290,32 @@ def _key_text(
     return pc.binary_join_element_wise(prefix, joined, "") if prefix else joined
 
 
-def _as_type(batch: pa.RecordBatch, _: Origin, *, at: int, type_: pa.DataType) -> pa.Array:
-    column = batch.column(at)
+def _as_type(batch: Batch, *, at: int, type_: pa.DataType) -> pa.Array:
+    column = batch.rows.column(at)
     return column if column.type == type_ else pc.cast(column, type_)
 
 
-def _text(batch: pa.RecordBatch, _: Origin, *, at: int) -> pa.Array:
+def _text(batch: Batch, *, at: int) -> pa.Array:
     """Returns a text column in which blank text is NULL."""
-    column = batch.column(at)
+    column = batch.rows.column(at)
     is_blank = pc.equal(pc.binary_length(pc.utf8_trim(column, _BLANK)), 0)
     if not pc.any(is_blank).as_py():
         return column
     return pc.if_else(is_blank, pa.scalar(None, column.type), column)
 
 
-def _zoned(batch: pa.RecordBatch, origin: Origin, *, at: int, zone: str, by_row: Made) -> pa.Array:
+def _zoned(batch: Batch, *, at: int, zone: str, by_row: Made) -> pa.Array:
     """Returns the instants of naive times: of an ambiguous hour the earlier."""
     try:
-        zoned = pc.assume_timezone(batch.column(at), zone or "UTC", ambiguous="earliest")
+        zoned = pc.assume_timezone(batch.rows.column(at), zone or "UTC", ambiguous="earliest")
         return pc.cast(zoned, pa.timestamp("us", "UTC"))
     except (pa.ArrowInvalid, ValueError):
         # An hour that the clocks left out, or an offset for a zone.
-        return by_row(batch, origin)
+        return by_row(batch)
 
 
 def _by_rows(
-    batch: pa.RecordBatch,
-    _: Origin,
+    batch: Batch,
     *,
     convert: Callable[..., None],
     places: tuple[int, ...],
@@ -308,33 +323,29 @@ def _by_rows(
 ) -> pa.Array:
     out: list[Any] = []
     if len(places) == 1:
-        encoded = pc.dictionary_encode(batch.column(places[0]), null_encoding="encode")
-        convert([(value,) for value in encoded.dictionary.to_pylist()], out, _refuse)
+        encoded = pc.dictionary_encode(batch.rows.column(places[0]), null_encoding="encode")
+        convert([(value,) for value in encoded.dictionary.to_pylist()], out, batch.note)
         return pa.array(out, type_).take(encoded.indices)
     if not places:
-        convert([()], out, _refuse)
-        return pa.repeat(pa.scalar(out[0], type_), batch.num_rows)
-    columns = (batch.column(at).to_pylist() for at in places)
-    convert(list(zip(*columns, strict=True)), out, _refuse)
+        convert([()], out, batch.note)
+        return pa.repeat(pa.scalar(out[0], type_), batch.count)
+    columns = (batch.rows.column(at).to_pylist() for at in places)
+    convert(list(zip(*columns, strict=True)), out, batch.note)
     return pa.array(out, type_)
 
 
-def _bearing(
-    batch: pa.RecordBatch, origin: Origin, alternatives: tuple[tuple[Made, ...], ...]
-) -> pa.RecordBatch:
+def _bearing(batch: Batch, alternatives: tuple[tuple[Made, ...], ...]) -> Batch:
     """Drops rows in which no alternative of the bearing fields is wholly present."""
     kept: pa.Array | None = None
     for names in alternatives:
         here: pa.Array | None = None
         for made in names:
-            valid = pc.is_valid(made(batch, origin))
+            valid = pc.is_valid(made(batch))
             here = valid if here is None else pc.and_(here, valid)
         kept = here if kept is None else pc.or_(kept, here)
-    return batch if kept is None or pc.all(kept).as_py() else batch.filter(kept)
-
-
-def _refuse(problem: str) -> None:
-    raise ValueError(f"a value of {problem} is not of its type")
+    if kept is None or pc.all(kept).as_py():
+        return batch
+    return replace(batch, rows=batch.rows.filter(kept))
 
 
 def _as_person(parent: ParentKey) -> PersonKey:

@@ -21,6 +21,7 @@ from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import LOOKUP, read
 from roundview_federation.rewrite.query.sources import Bind, Read
 from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct
+from roundview_federation.sql.expansion import expand
 from roundview_federation.sql.relations import LOOKUP_COLUMNS, visible
 from roundview_federation.sql.strategy import Choice, choose, estimate
 
@@ -58,6 +59,7 @@ class PlannedQuery:
     residual: exp.Query
     text: str
     columns: tuple[OutputColumn, ...]
+    uses_clock: bool
     direct: Direct | None = None
 
 
@@ -66,7 +68,7 @@ def plan_query(
 ) -> PlannedQuery:
     """Returns how a SQL text is answered; raises RequestError where it cannot be asked."""
     schema = visible(planner.catalog, decision)
-    tree = resolve(gate(text), schema)
+    tree = expand(resolve(gate(text), schema), schema)
     reading = merge(read(tree, schema))
     types = {
         one.name: _columns(one, LOOKUP_COLUMNS if one.relation == LOOKUP else schema[one.relation])
@@ -86,6 +88,7 @@ def plan_query(
         residual=translated.tree,
         text=translated.tree.sql(dialect="duckdb"),
         columns=translated.columns,
+        uses_clock=translated.uses_clock,
         direct=finished,
     )
 

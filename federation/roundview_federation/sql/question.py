@@ -195,7 +195,8 @@ class SqlQuestions:
             session = await stack.enter_async_context(engine.session(deadline))
             for name, run in fetched.runs.items():
                 await session.load(name, run.table.schema, run.table.to_batches())
-            stream = await session.stream(planned.text)
+            values = {"now": self._clock()} if planned.uses_clock else None
+            stream = await session.stream(planned.text, values)
             return SqlResult(
                 planned.columns,
                 planned,

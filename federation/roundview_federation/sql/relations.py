@@ -7,22 +7,21 @@ from collections.abc import Mapping
 from roundview_catalog.model import COMMON_FIELDS, Catalog
 from roundview_catalog.types import Kind, Type
 from roundview_federation.request import Decision
+from roundview_federation.sql.derived import Relations
 
 LOOKUP_COLUMNS: Mapping[str, Type] = {
     "customer_id": COMMON_FIELDS["customer_id"],
     "link_state": COMMON_FIELDS["link_state"],
 }
 
-Schema = Mapping[str, Mapping[str, Type]]
 
-
-def visible(catalog: Catalog, decision: Decision) -> Schema:
-    """Returns relation -> column -> type, in the order of the canonical schema."""
+def visible(catalog: Catalog, decision: Decision) -> Relations:
+    """Returns relation -> column -> type: entities in canonical order, then derived relations."""
     found: dict[str, Mapping[str, Type]] = {}
     for name, readable in decision.fields.items():
         types = catalog.canonical.entities[name].types
         found[name] = {column: types[column] for column in types if column in readable}
-    return found
+    return Relations(catalog, decision, found)
 
 
 def is_whole(type_: Type) -> bool:

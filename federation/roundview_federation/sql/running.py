@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -156,6 +156,8 @@ async def _streamed(
     )
     if failures and not asked.is_partial:
         raise failures[min(failures)]
+    if not asked.is_partial:
+        _check_values(planned, ledger.statuses())
     made = pa.Table.from_batches(batches, table((), planned.columns, 0).schema)
     return ReadRun(made, plan, None, ledger.statuses(), tuple(sorted(failures)), is_streamed=True)
 
@@ -200,18 +202,23 @@ def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun)
     """Raises for what would make the answer wrong: rows cut off, rows that did not come."""
     if ROWS in gathered.truncated:
         raise too_many_rows(*(one.name for one in gathered.statuses if one.is_truncated))
-    for status in gathered.statuses:
-        if status.problems:
-            raise RequestError(
-                f"{status.problems} values of {planned.read.relation} in {status.name} are not of "
-                "their declared type",
-                code="RV105",
-                hint="roundview check --live names the columns",
-            )
+    if not asked.is_partial:
+        _check_values(planned, gathered.statuses)
     failures = {s: e for failed in gathered.failures.values() for s, e in failed.items()}
     if failures and not asked.is_partial:
         raise failures[min(failures)]
     run.missing = tuple(sorted(failures))
+
+
+def _check_values(planned: PlannedRead, statuses: Sequence[SourceStatus]) -> None:
+    for status in statuses:
+        if status.problems:
+            raise RequestError(
+                f"{status.problems} values of {planned.read.relation} in {status.name} are not "
+                "what the catalog says",
+                code="RV105",
+                hint="correct the mapping, or let them be NULL with --partial",
+            )
 
 
 def _with_customers(made: pa.Table, gathered: Gathered, asked: Asked) -> pa.Table:

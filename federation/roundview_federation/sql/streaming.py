@@ -18,9 +18,9 @@ from roundview_catalog.model import Catalog
 from roundview_catalog.types import Type
 from roundview_federation.connectors.port import Connector
 from roundview_federation.execute.ledger import Ledger
-from roundview_federation.plan import Answer, Origin, Plan, PlannedFragment
+from roundview_federation.plan import Answer, Plan, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.sql.columns import ColumnArrival, column_arrival
+from roundview_federation.sql.columns import Batch, ColumnArrival, column_arrival
 from roundview_identity.store import Xref
 
 _PERSONS = ("customer_id", "link_state")
@@ -82,6 +82,7 @@ async def read_streams(
         made: list[pa.RecordBatch] = []
         rows = 0
         origin = ledger.answered(fragment.source, Answer([], calls=1), 0.0)
+        note = ledger.noter(fragment.source)
         try:
             read = connector.batches(stream.planned.call, params, deadline)
             async with aclosing(read) as batches_read:
@@ -89,15 +90,11 @@ async def read_streams(
                     rows += batch.num_rows
                     if rows > fragment.row_cap:
                         raise too_many_rows(fragment.source)
-                    made += await asyncio.to_thread(_arrived, stream.arrivals, batch, origin, xref)
+                    made += await asyncio.to_thread(
+                        _arrived, stream.arrivals, Batch(batch, origin, note), xref
+                    )
                     if enough is not None and sum(one.num_rows for one in made) >= enough:
                         break
-        except ValueError:
-            raise RequestError(
-                f"{fragment.source} has values that are not of their declared type",
-                code="RV105",
-                hint="roundview check --live names the columns",
-            ) from None
         except SourceError as error:
             ledger.failed(fragment.source, error)
             failures[fragment.source] = error
@@ -110,12 +107,11 @@ async def read_streams(
     return batches, ledger, failures
 
 
-def _arrived(
-    arrivals: tuple[ColumnArrival, ...], batch: pa.RecordBatch, origin: Origin, xref: Xref
-) -> list[pa.RecordBatch]:
-    made = [arrival.convert(batch, origin) for arrival in arrivals]
+def _arrived(arrivals: tuple[ColumnArrival, ...], batch: Batch, xref: Xref) -> list[pa.RecordBatch]:
+    made = [arrival.convert(batch) for arrival in arrivals]
     return [
-        with_customers(one, origin.source, xref) if wants_customers(one) else one for one in made
+        with_customers(one, batch.origin.source, xref) if wants_customers(one) else one
+        for one in made
     ]
 
 

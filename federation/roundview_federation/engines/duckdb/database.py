@@ -40,7 +40,23 @@ FAILED: Final = "RV500"
 INTERRUPTED: Final = "RV502"
 MEMORY: Final = "RV503"
 
+UNSUPPORTED: Final = "RV103"
+
 _NAMED: Final = re.compile(r"Invalid Input Error: (RV1\d\d)\b")
+# Generated SQL marks its own failures with the SQLSTATE that PostgreSQL has for them.
+_MARKED: Final = re.compile(r"\broundview:([0-9A-Z]{5})\b")
+_BY_STATE: Final[Mapping[str, str]] = {
+    "0A000": UNSUPPORTED,
+    "21000": CARDINALITY,
+    "22003": NUMBER_RANGE,
+    "22008": TIME_RANGE,
+    "22012": DIVISION,
+    "22P02": TEXT,
+    "42803": "RV126",
+    "54000": "RV127",
+}
+# PostgreSQL's numeric has no end where these overflow.
+_BEYOND: Final = ("INT128", "HUGEINT", "DECIMAL(")
 _BY_CLASS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (duckdb.InterruptException, INTERRUPTED),
     (duckdb.OutOfMemoryException, MEMORY),
@@ -127,6 +143,8 @@ def code_of(error: BaseException) -> str:
             return code
     if (named := _NAMED.match(text)) is not None:
         return named[1]
+    if (marked := _MARKED.search(text)) is not None:
+        return _BY_STATE.get(marked[1], ARGUMENT)
     if (found := _DATA_ERRORS.match(text)) is not None:
         return _data_code(found[1], text)
     return FAILED
@@ -135,6 +153,8 @@ def code_of(error: BaseException) -> str:
 def _data_code(kind: str, text: str) -> str:
     if kind == "Divide by Zero" or "Division by zero" in text:
         return DIVISION
+    if kind in ("Out of Range", "Conversion") and any(name in text for name in _BEYOND):
+        return UNSUPPORTED
     if "More than one row returned by a subquery" in text:
         return CARDINALITY
     about_time = any(word in text[:160] for word in ("date", "Date", "timestamp", "interval"))
