@@ -44,6 +44,10 @@ SIGNS: dict[type[exp.Expr], str] = {
 _STAMPS = (TIMESTAMP, TIMESTAMPTZ)
 
 
+_MOST_OPEN_SCALE = 8
+"""A scale that is not fixed decides a quotient's digits only where it is larger than theirs."""
+
+
 def arithmetic(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) -> Value:
     """Returns the value of an operator over two values."""
     left, right = _known(kind, left, right, source)
@@ -182,7 +186,7 @@ def _decimals(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr)
     exact = first.exact and second.exact
     scales = (first.scale or 0, second.scale or 0)
     if kind is exp.Div:
-        if not exact:
+        if not exact and max(scales) > _MOST_OPEN_SCALE:
             raise unsupported(
                 "dividing with a number without a fixed scale", source, "round it first"
             )

@@ -40,15 +40,17 @@ _MOST, _LEAST = 24, 20
 def quotient(left: exp.Expr, left_type: PgType, right: exp.Expr, right_type: PgType) -> exp.Expr:
     """Returns left / right as the DECIMAL of `quotient_type`.
 
-    Both are whole numbers or numerics with a fixed scale.
+    Both are whole numbers or numerics. Where a scale is only what it may be at most, quotients so
+    large that it would decide their digits end the statement.
     """
     first, second = as_numeric(left_type), as_numeric(right_type)
+    is_fixed = first.exact and second.exact
     least = max(first.scale or 0, second.scale or 0)
     kept = quotient_type(left_type, right_type).scale or 0
     shift = -(-least // 4) * 4
     return let_all(
         {"a": _whole(left, first, shift), "b": _whole(right, second, shift)},
-        lambda of: _checked(of["a"], of["b"], least, kept),
+        lambda of: _checked(of["a"], of["b"], least, kept, is_fixed=is_fixed),
     )
 
 
@@ -75,25 +77,31 @@ def shifted(node: exp.Expr, type_: PgType, shift: int) -> exp.Expr:
     return binary(exp.Mul, node if wide == type_ else cast(node, wide), power)
 
 
-def _checked(a: Ref, b: Ref, least: int, kept: int) -> exp.Expr:
+def _checked(a: Ref, b: Ref, least: int, kept: int, *, is_fixed: bool) -> exp.Expr:
     is_zero = binary(exp.EQ, b(), number(0))
     body = let(
         "x", cast(call("abs", a()), TEXT),
         lambda x: let(
             "y", cast(call("abs", b()), TEXT),
-            lambda y: let("r", _scale(x, y, least), lambda r: _divided(a, b, r, kept)),
+            lambda y: let(
+                "r", _scale(x, y, least, is_fixed=is_fixed), lambda r: _divided(a, b, r, kept)
+            ),
         ),
     )  # fmt: skip
     return exp.Case(
         ifs=[
             exp.If(this=exp.Is(this=a(), expression=exp.Null()), true=exp.Null()),
             exp.If(this=is_zero, true=fail("22012")),
+            exp.If(
+                this=binary(exp.EQ, a(), number(0)),
+                true=cast(number(0), numeric(MAX_DIGITS, kept)),
+            ),
         ],
         default=body,
     )
 
 
-def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
+def _scale(x: Ref, y: Ref, least: int, *, is_fixed: bool) -> exp.Expr:
     """Returns how many digits behind the point PostgreSQL computes, from both texts of digits."""
 
     def weight(ref: Ref) -> exp.Expr:
@@ -107,7 +115,9 @@ def _scale(x: Ref, y: Ref, least: int) -> exp.Expr:
     smaller = when(binary(exp.LTE, leading(x), leading(y)), number(1), number(0))
     weights = binary(exp.Sub, binary(exp.Sub, weight(x), weight(y)), smaller)
     wanted = binary(exp.Sub, number(16), binary(exp.Mul, number(4), weights))
-    return call("greatest", wanted, number(least))
+    if is_fixed:
+        return call("greatest", wanted, number(least))
+    return guarded(binary(exp.LT, wanted.copy(), number(least)), "0A000", wanted)
 
 
 def _divided(a: Ref, b: Ref, r: Ref, kept: int) -> exp.Expr:

@@ -7,7 +7,7 @@ and has the smallest (source, source_key, slot).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -21,7 +21,7 @@ BASE = "individual"
 """The entity whose rows say which customers there are."""
 
 RECORDS = "records"
-"""Mark of the SELECT that reads the records of the customers: what they are chosen by goes there."""
+"""Mark of the SELECT that reads an entity's records: what chooses customers goes there."""
 
 _PLACE = ("source_updated_at", "is_primary", "source", "source_system", "source_key", "slot")
 _BY_RECENCY = "most_recent"
@@ -128,7 +128,7 @@ def _records(entity: str, ones: Sequence[_Chosen], own: Sequence[str]) -> exp.Se
 
 
 def _over(
-    inner: exp.Select, alias: str, names: Sequence[str], made: Sequence[exp.Expr]
+    inner: exp.Select, alias: str, names: Sequence[str], made: Iterable[exp.Expr]
 ) -> exp.Select:
     """Returns columns of an inner SELECT and what is computed beside them."""
     select = exp.Select(expressions=[*(_named(column(alias, n), n) for n in names), *made])

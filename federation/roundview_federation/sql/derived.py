@@ -84,9 +84,9 @@ class Relations(Mapping[str, Mapping[str, Type]]):
     def _made(self, name: str) -> Template:
         if name == CUSTOMER:
             types = customer_types(self._catalog)
-            query = customer_select(self._catalog, self._fields)
-            columns = {column: types[column] for column in query.named_selects}
-            return Template(query, columns, candidate_fields(self._catalog, self._fields))
+            chosen = customer_select(self._catalog, self._fields)
+            columns = {column: types[column] for column in chosen.named_selects}
+            return Template(chosen, columns, candidate_fields(self._catalog, self._fields))
         types = _types(self._derived[name])
         if name == COVERAGE:
             return Template(coverage_select(self._catalog, self._entities), types)

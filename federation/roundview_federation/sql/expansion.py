@@ -81,15 +81,16 @@ def _asked(table: exp.Table, alias: str) -> Iterator[_Asked]:
     select = table.parent_select
     if select is None or not isinstance(holder, exp.From | exp.Join):
         return
-    trees = []
+    trees: list[exp.Expr] = []
     where = select.args.get("where")
     if where is not None:
         trees.append(where.this)
-    for join in select.args.get("joins") or ():
-        if join.args.get("on") is not None and (
-            not join.side or (join.side == "LEFT" and join is holder)
-        ):
-            trees.append(join.args["on"])
+    trees += [
+        join.args["on"]
+        for join in select.args.get("joins") or ()
+        if join.args.get("on") is not None
+        and (not join.side or (join.side == "LEFT" and join is holder))
+    ]
     for tree in trees:
         for conjunct in conjuncts(tree):
             columns = list(conjunct.find_all(exp.Column))
@@ -102,24 +103,33 @@ def _asked(table: exp.Table, alias: str) -> Iterator[_Asked]:
 
 def _ask(query: exp.Query, asked: _Asked, relations: Relations) -> exp.Query:
     """Asks what lies below: arms with another constant are left out, derived relations asked."""
+    every = list(arms(query))
+    at = every[0].named_selects.index(asked.name)
     kept = []
-    for arm in arms(query):
-        at = arm.named_selects
-        names = next(arms(query)).named_selects
-        value = arm.expressions[names.index(asked.name)].unalias() if at else None
+    for arm in every:
+        value = arm.expressions[at].unalias()
         if isinstance(value, exp.Literal) and not _can_be(value, asked.tree):
             continue
         kept.append(arm)
-        if isinstance(value, exp.Column) and not any(arm.args.get(part) for part in _CUT):
-            sources = [arm.args["from_"], *(arm.args.get("joins") or ())]
-            below = next((one.this for one in sources if one.this.alias == value.table), None)
-            if isinstance(below, exp.Table) and _is_derived(below, relations):
-                arm.where(asked.on(value), copy=False)
-    every = list(arms(query))
+        is_cut = any(arm.args.get(part) for part in _CUT)
+        is_cut |= any(one.find(exp.Window) is not None for one in arm.expressions)
+        if isinstance(value, exp.Column) and not is_cut:
+            _ask_below(arm, value, asked, relations)
     if len(kept) == len(every):
         return query
     # Of none that fit one stays, for its columns: the question itself drops its rows.
     return union_all(kept or every[:1])
+
+
+def _ask_below(arm: exp.Select, value: exp.Column, asked: _Asked, relations: Relations) -> None:
+    for holder in (arm.args["from_"], *(arm.args.get("joins") or ())):
+        source = holder.this
+        if source.alias_or_name != value.table:
+            continue
+        if isinstance(source, exp.Subquery):
+            source.set("this", _ask(source.this, _Asked(value.name, asked.on(value)), relations))
+        elif _is_derived(source, relations):
+            arm.where(asked.on(value), copy=False)
 
 
 def _can_be(value: exp.Literal, tree: exp.Expr) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -17,13 +17,15 @@ from roundview_federation.plan import FirstRows, Lookup, Plan, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.query.conditions import Plain, plain
+from roundview_federation.rewrite.query.handing import hand_on
 from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import LOOKUP, read
 from roundview_federation.rewrite.query.sources import Bind, Read
 from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct
 from roundview_federation.sql.expansion import expand
-from roundview_federation.sql.relations import LOOKUP_COLUMNS, visible
-from roundview_federation.sql.strategy import Choice, choose, estimate
+from roundview_federation.sql.points import is_point
+from roundview_federation.sql.relations import LOOKUP_COLUMNS, is_ours, visible
+from roundview_federation.sql.strategy import Choice, Estimate, choose, estimate
 
 WHO, ROWS, KEYS = "who", "rows", "k"
 """Names of the customers, the section and the key values of every read: equal reads of different
@@ -37,7 +39,7 @@ class PlannedRead:
     """How one read is answered: alone, and bound by the keys that `choice` waits for.
 
     `customers` are ids that the question itself names (None: any). `key` is the parameter of the
-    keys; it is empty where they are customers.
+    keys; it is empty where they are customers. `is_point` tells whether an index finds the rows.
     """
 
     read: Read
@@ -48,6 +50,9 @@ class PlannedRead:
     conditions: Plain
     customers: tuple[str, ...] | None
     key: str = ""
+    is_point: bool = False
+    questions: dict[bool, Question] = field(default_factory=dict, compare=False)
+    """what the planner is asked, by whether the read is bound: made when it is first needed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,15 @@ def plan_query(
     schema = visible(planner.catalog, decision)
     tree = expand(resolve(gate(text), schema), schema)
     reading = merge(read(tree, schema))
+    hand_on(reading.reads)
     types = {
         one.name: _columns(one, LOOKUP_COLUMNS if one.relation == LOOKUP else schema[one.relation])
         for one in reading.reads.values()
     }
     only = next(iter(types.values()), {})
-    finished = direct(reading.residual, reading.reads, only)
+    # What is said of our own rows is said by the residual alone.
+    has_ours = any(is_ours(one.relation) for one in reading.reads.values())
+    finished = None if has_ours else direct(reading.residual, reading.reads, only)
     translated = translate(reading.residual, types)
     reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
     if finished is not None and finished.limit is not None:
@@ -97,12 +105,19 @@ async def plans_of(
     planned: PlannedRead, planner: Planner, decision: Decision, *, is_bound: bool
 ) -> Plan:
     """Returns the plan of a read's section, made once."""
-    section = planned.bound if is_bound and planned.bound is not None else planned.alone
+    question = planned.questions.get(is_bound)
+    if question is None:
+        section = planned.bound if is_bound and planned.bound is not None else planned.alone
+        question = planned.questions[is_bound] = _question(section)
+    return await planner.prepare(question, decision)
+
+
+def _question(section: Section) -> Question:
     values = ",".join(f"{k}={v!r}" for k, v in sorted(section.values.items()))
     cuts = f"{section.row_cap}|{section.first}"
     shape = f"{section.entity}|{cuts}|{section.tree.sql()}|{section.lookup}|{values}"
     lookups = (Lookup(section.lookup),) if section.lookup else ()
-    return await planner.prepare(Question(shape, lookups, (section,)), decision)
+    return Question(shape, lookups, (section,))
 
 
 def _planned(
@@ -117,9 +132,10 @@ def _planned(
     customers: dict[str, tuple[str, ...] | None] = {}
     estimates = {}
     for name, one in reads.items():
-        if one.relation == LOOKUP:
+        if is_ours(one.relation):
             conditions[name], customers[name] = Plain((), {}), None
-            estimates[name] = estimate(one, conditions[name], planner.catalog, 0)
+            few = 1.0 if one.relation == LOOKUP else float(len(planner.catalog.sources))
+            estimates[name] = Estimate(few, few)
             continue
         conditions[name], customers[name] = _asked(one, schema[one.relation])
         known = customers[name]
@@ -144,8 +160,9 @@ def _planned(
             key = KEYS
             bound = _with_key(alone, choice.bind, key)
         planned[name] = PlannedRead(
-            one, types[name], choice, alone, bound, conditions[name], customers[name], key
-        )
+            one, types[name], choice, alone, bound, conditions[name], customers[name], key,
+            is_point=is_point(one, conditions[name], types[name], planner.catalog),
+        )  # fmt: skip
     return planned
 
 
@@ -171,7 +188,7 @@ def _asked(one: Read, types: Mapping[str, Type]) -> tuple[Plain, tuple[str, ...]
 
 def _bindable(one: Read, planner: Planner) -> frozenset[str]:
     """Returns the columns by whose values every branch that has them may be asked."""
-    if one.relation == LOOKUP:
+    if is_ours(one.relation):
         return frozenset()
     entity = planner.catalog.canonical.entities[one.relation]
     keys = {"source_key", *entity.parents.values()}
@@ -204,7 +221,7 @@ def _section(
 
 
 def _most_rows(one: Read, planner: Planner) -> int:
-    if one.relation == LOOKUP:
+    if is_ours(one.relation):
         return 1
     branches = planner.catalog.branches(one.relation)
     limits = [planner.catalog.sources[branch.source].limits.scan_rows for branch in branches]

@@ -20,11 +20,11 @@ from roundview_federation.plan import Identifier
 from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
-from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.direct import MOST_ROWS
 from roundview_federation.sql.explanation import Explanation, explain
 from roundview_federation.sql.planning import PlannedQuery, plan_query, plans_of
+from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.running import Asked, Fetched, fetch
 from roundview_identity.store import Xref
 
@@ -132,7 +132,7 @@ class SqlQuestions:
         plans = {
             name: await plans_of(one, planner, decision, is_bound=one.bound is not None)
             for name, one in planned.reads.items()
-            if one.read.relation != LOOKUP
+            if not is_ours(one.read.relation)
         }
         return explain(planned, plans, connectors, decision)
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from roundview_catalog.model import COMMON_FIELDS, Catalog
 from roundview_catalog.types import Kind, Type
 from roundview_federation.request import Decision
+from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.sql.derived import Relations
+from roundview_federation.sql.own_rows import OWN
 
 LOOKUP_COLUMNS: Mapping[str, Type] = {
     "customer_id": COMMON_FIELDS["customer_id"],
@@ -22,6 +24,11 @@ def visible(catalog: Catalog, decision: Decision) -> Relations:
         types = catalog.canonical.entities[name].types
         found[name] = {column: types[column] for column in types if column in readable}
     return Relations(catalog, decision, found)
+
+
+def is_ours(relation: str) -> bool:
+    """Tells whether no source is read for the rows of a relation."""
+    return relation == LOOKUP or relation in OWN
 
 
 def is_whole(type_: Type) -> bool:

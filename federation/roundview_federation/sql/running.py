@@ -19,6 +19,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.own_rows import own_rows
 from roundview_federation.sql.planning import (
     ROWS,
     WHO,
@@ -27,6 +28,7 @@ from roundview_federation.sql.planning import (
     known_values,
     plans_of,
 )
+from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.strategy import MOST_KEYS
 from roundview_federation.sql.streaming import (
     read_streams,
@@ -101,6 +103,8 @@ async def _read(
 ) -> ReadRun:
     if planned.read.relation == LOOKUP:
         return await _look_up(planned, asked)
+    if is_ours(planned.read.relation):
+        return await _own(planned, asked)
     keys = await _keys(planned, tasks)
     customers: dict[str, Customers] = {}
     params = {**asked.params, **known_values(planned)}
@@ -113,7 +117,7 @@ async def _read(
         customers[WHO] = Customers.of([Found(one) for one in by], asked.xref.members)
     planner = asked.snapshot.planner
     plan = await plans_of(planned, planner, asked.decision, is_bound=keys is not None)
-    if by is None and keys is None:
+    if by is None and keys is None and not planned.is_point:
         run = await _streamed(planned, plan, params, asked)
         if run is not None:
             return run
@@ -196,6 +200,12 @@ async def _look_up(planned: PlannedRead, asked: Asked) -> ReadRun:
     columns = {"customer_id": 0, "link_state": 1}
     picked = [tuple(row[columns[name]] for name in planned.columns) for row in rows]
     return ReadRun(table(picked, planned.columns, 0))
+
+
+async def _own(planned: PlannedRead, asked: Asked) -> ReadRun:
+    made = await own_rows(planned.read.relation, asked.snapshot, asked.decision, asked.clock)
+    rows = [tuple(row[name] for name in planned.columns) for row in made]
+    return ReadRun(table(rows, planned.columns, 0))
 
 
 def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun) -> None:
