@@ -8,6 +8,7 @@ from typing import Any
 from tests.sql.oracles import Answer, rows_of
 
 from roundview.client import AsyncConnection
+from roundview.sql.explained import as_text
 from roundview_catalog.errors import RequestError
 from roundview_federation.request import Request
 
@@ -50,6 +51,7 @@ async def answer(connection: AsyncConnection, text: str) -> Answer:
 
 async def explained(connection: AsyncConnection, text: str) -> str:
     """Returns how a question would be answered, as text that no run changes."""
-    federation: Any = connection.federation
-    told = await federation.explain(text, Request(federation.principal, allow_scan=True))
-    return str(told.text())
+    told = await connection.federation.explain_sql(
+        text, Request(connection.federation.principal, allow_scan=True)
+    )
+    return as_text(told)

@@ -21,7 +21,7 @@ from roundview.client import AsyncConnection
 IS_SQL_THERE = True
 """Whether catalogs answer SQL yet: until then what asks them is not collected."""
 
-IS_EXPLAIN_THERE = False
+IS_EXPLAIN_THERE = True
 """Whether they also say how: until then golden queries are not collected."""
 
 collect_ignore = [

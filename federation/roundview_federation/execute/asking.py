@@ -75,7 +75,7 @@ class Asking:
         source = run.planned.fragment.source
         bound = self._params
         if run.keyset is not None:
-            bound = {**bound, **_bound(run.keyset, run.owners)}
+            bound = {**bound, **bound_keys(run.keyset, run.owners)}
         started = time.perf_counter()
         limit = self._deadline
         if not self._is_patient:
@@ -149,7 +149,7 @@ def _most_shown(pages: Sequence[Page], params: Mapping[str, Any]) -> int | None:
     return max(valid, default=None) if len(valid) == len(sizes) else None
 
 
-def _bound(keyset: KeySet, keys: Mapping[Any, Any]) -> dict[str, Any]:
+def bound_keys(keyset: KeySet, keys: Mapping[Any, Any]) -> dict[str, Any]:
     """Returns the keys, and of keys of several columns each part on its own, in their order."""
     bound: dict[str, Any] = {keyset.name: list(keys)}
     if len(keyset.types) > 1:

@@ -224,7 +224,7 @@ def _run(
         return Run(planned, None, {})
     keyset = plan.keysets[planned.fragment.keysets[0]]
     if keyset.param:
-        known = _values(keyset, params)
+        known = values_of(keyset, params)
         return Run(planned, keyset, known) if known else None
     if keyset.fragment:
         above = runs.get(keyset.fragment)
@@ -233,7 +233,7 @@ def _run(
     return Run(planned, keyset, owners) if owners else None
 
 
-def _values(keyset: KeySet, params: Mapping[str, Any]) -> dict[Any, Any]:
+def values_of(keyset: KeySet, params: Mapping[str, Any]) -> dict[Any, Any]:
     """Returns the values of a key set's parameter as its columns hold them."""
     native = native_key if keyset.is_record_key else _native
     found = (native(value, keyset.types, keyset.prefixes) for value in params[keyset.param])

@@ -187,14 +187,22 @@ class _Narrowing:
         if mapping is None or mapping.codes is not None:
             return
         found = self._column(mapping, self._unfolded.entity.types[name])
-        if found is not None and self._takes_keys(found[2]):
+        if found is not None and self._takes_keys(found[0], found[2]):
             column, prefix, type_ = found
             bound = Bound("", (column,), (type_,), (prefix,), ())
             self.narrowed.keys.append(Keyed(bound, param))
 
-    def _takes_keys(self, type_: Type) -> bool:
-        """Tells whether a source takes lists of such values: MySQL's JSON has no decimals."""
-        return type_.kind in (Kind.TEXT, *INTEGERS) or self._dialect == "postgres"
+    def _takes_keys(self, column: exp.Column, type_: Type) -> bool:
+        """Tells whether a source takes lists of such values.
+
+        MySQL's JSON has no decimals, and without an index it compares every row with every key.
+        """
+        if self._dialect != "mysql":
+            return type_.kind in (Kind.TEXT, *INTEGERS) or self._dialect == "postgres"
+        table = self._unfolded.source.tables[self._unfolded.aliases[column.table]]
+        keys = (table.primary_key, *table.unique, *table.indexes)
+        is_indexed = any(key and key[0] == column.name for key in keys)
+        return is_indexed and type_.kind in (Kind.TEXT, *INTEGERS)
 
     def _bind_key(
         self,

@@ -16,6 +16,7 @@ MOST_KEYS = 10_000
 """Above so many keys a read is not bound by them: a scan is cheaper than their lists."""
 
 _UNKNOWN_ROWS = 10_000
+_SELECTIVE = 0.5
 _EQUAL, _RANGE, _PER_CUSTOMER, _PER_KEY = 0.01, 0.3, 20, 4
 
 
@@ -72,13 +73,18 @@ def choose(
         for bind in reads[name].binds:
             if bind.column not in bindable[name] or any(n not in chosen for n, _ in bind.of):
                 continue
+            if not all(chosen[n].estimate <= _SELECTIVE * estimates[n].total for n, _ in bind.of):
+                # Keys of a whole relation leave nothing out.
+                continue
             keys = sum(chosen[n].estimate for n, _ in bind.of)
             if keys <= fewest and (best is None or keys < fewest):
                 best, fewest = bind, keys
         if best is None:
             chosen[name] = Choice(None, own.rows, f"about {own.rows:.0f} of {own.total:.0f} rows")
             continue
-        rows = min(own.rows, fewest * _PER_KEY)
+        whole = sum(estimates[n].total for n, _ in best.of)
+        # As many rows fall to each key as to any other; a customer that was looked up has some.
+        rows = min(own.rows, own.rows * fewest / whole if whole else _PER_CUSTOMER)
         others = " and ".join(f"{n}.{column}" for n, column in best.of)
         why = f"about {own.rows:.0f} rows, {rows:.0f} by the {fewest:.0f} keys of {others}"
         chosen[name] = Choice(best, rows, why)

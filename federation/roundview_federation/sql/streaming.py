@@ -17,8 +17,10 @@ from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.model import Catalog
 from roundview_catalog.types import Type
 from roundview_federation.connectors.port import Connector
+from roundview_federation.execute.asking import bound_keys
 from roundview_federation.execute.ledger import Ledger
-from roundview_federation.plan import Answer, Plan, PlannedFragment
+from roundview_federation.execute.rounds import values_of
+from roundview_federation.plan import Answer, KeySet, Plan, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.sql.columns import Batch, ColumnArrival, column_arrival
 from roundview_identity.store import Xref
@@ -32,6 +34,7 @@ class Streamed:
 
     planned: PlannedFragment
     arrivals: tuple[ColumnArrival, ...]
+    keyset: KeySet | None
 
 
 def streamed(
@@ -43,7 +46,9 @@ def streamed(
         return None
     for planned in plan.fragments:
         capabilities = connectors[planned.fragment.source].capabilities
-        if planned.fragment.keysets or planned.handovers or not capabilities.batches:
+        if planned.handovers or not capabilities.batches:
+            return None
+        if not all(plan.keysets[name].param for name in planned.fragment.keysets):
             return None
         arrivals = []
         for arrival in planned.arrivals:
@@ -52,7 +57,8 @@ def streamed(
             if made is None:
                 return None
             arrivals.append(made)
-        found.append(Streamed(planned, tuple(arrivals)))
+        keyset = next((plan.keysets[name] for name in planned.fragment.keysets), None)
+        found.append(Streamed(planned, tuple(arrivals), keyset))
     return tuple(found)
 
 
@@ -84,7 +90,13 @@ async def read_streams(
         origin = ledger.answered(fragment.source, Answer([], calls=1), 0.0)
         note = ledger.noter(fragment.source)
         try:
-            read = connector.batches(stream.planned.call, params, deadline)
+            bound = params
+            if stream.keyset is not None:
+                keys = values_of(stream.keyset, params)
+                if not keys:
+                    return []
+                bound = {**params, **bound_keys(stream.keyset, keys)}
+            read = connector.batches(stream.planned.call, bound, deadline)
             async with aclosing(read) as batches_read:
                 async for batch in batches_read:
                     rows += batch.num_rows

@@ -35,12 +35,20 @@ def merge(reading: Reading) -> Reading:
         if same is not one:
             same.columns |= one.columns
             renamed[one.name] = same.name
+    kept = {one.name: one for one in kept.values()}
+    for one in list(kept.values()):
+        whole = _whole(one, kept)
+        if whole is not None:
+            whole.columns |= one.columns
+            renamed[one.name] = whole.name
+            del kept[one.name]
+    renamed = {name: renamed.get(other, other) for name, other in renamed.items()}
     if not renamed:
         return reading
     for table in reading.residual.find_all(exp.Table):
         if table.name in renamed:
             table.set("this", exp.to_identifier(renamed[table.name]))
-    reads = {one.name: one for one in kept.values()}
+    reads = kept
     for one in reads.values():
         one.binds = [
             Bind(bind.column, tuple((renamed.get(n, n), column) for n, column in bind.of))
@@ -55,6 +63,20 @@ def _identity(one: Read) -> str:
     # What a read is bound by is no matter here: without it there are only more rows.
     binds = sorted(str(bind) for bind in one.binds)
     return f"{one.relation}|{one.arguments}|{where}|{binds}"
+
+
+def _whole(one: Read, reads: dict[str, Read]) -> Read | None:
+    """Returns a read that brings all rows of another one whatever happens, so that it serves both.
+
+    It waits for nobody's keys and demands nothing that the other does not.
+    """
+    where = {tree.sql() for tree in one.where}
+    for other in reads.values():
+        if other is one or other.binds or other.relation != one.relation:
+            continue
+        if other.arguments == one.arguments and {tree.sql() for tree in other.where} <= where:
+            return other
+    return None
 
 
 def _same_rows(reading: Reading) -> Iterator[tuple[Read, Read]]:
