@@ -18,17 +18,6 @@ from tests.sql.stores import Servers
 
 from roundview.client import AsyncConnection
 
-IS_SQL_THERE = True
-"""Whether catalogs answer SQL yet: until then what asks them is not collected."""
-
-IS_EXPLAIN_THERE = True
-"""Whether they also say how: until then golden queries are not collected."""
-
-collect_ignore = [
-    *([] if IS_SQL_THERE else ["test_tpch.py", "test_random_queries.py", "test_cases.py"]),
-    *([] if IS_SQL_THERE and IS_EXPLAIN_THERE else ["test_golden_queries.py"]),
-]
-
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "master")
 
 

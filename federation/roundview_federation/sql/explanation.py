@@ -150,5 +150,5 @@ def _policy(decision: Decision, entities: set[str]) -> list[str]:
 
 
 def _hidden(tree: exp.Expr) -> str:
-    """Writes a condition without its value."""
-    return tree.sql(dialect="postgres")
+    """Writes a condition with the name of its value."""
+    return tree.sql(dialect="duckdb").replace("$", ":")

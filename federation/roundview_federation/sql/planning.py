@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from roundview_catalog.types import Type
+from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.gate import gate
 from roundview_federation.dialect.names import resolve
 from roundview_federation.dialect.translate import OutputColumn, translate
@@ -30,8 +31,6 @@ from roundview_federation.sql.strategy import Choice, Estimate, choose, estimate
 WHO, ROWS, KEYS = "who", "rows", "k"
 """Names of the customers, the section and the key values of every read: equal reads of different
 questions share their plan."""
-
-_UNCAPPED_ROWS = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ def _section(
         lookup="",
         narrows=True,
         values=conditions.values,
-        row_cap=_UNCAPPED_ROWS if allow_scan else _most_rows(one, planner),
+        row_cap=NO_CAP if allow_scan else _most_rows(one, planner),
     )
 
 

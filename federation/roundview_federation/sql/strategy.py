@@ -43,16 +43,38 @@ def estimate(read: Read, conditions: Plain, catalog: Catalog, limited_to: int | 
     total = float(sum(_rows(branch, catalog) for branch in branches))
     if limited_to is not None:
         return Estimate(min(total, limited_to * _PER_CUSTOMER), total)
-    rows = total
+    rows = sum(_asked(branch, conditions, catalog) for branch in branches)
+    return Estimate(max(1.0, rows), total)
+
+
+def _asked(branch: Branch, conditions: Plain, catalog: Catalog) -> float:
+    """Estimates what the conditions leave of one branch."""
+    rows = float(_rows(branch, catalog))
     for tree in conditions.trees:
         keyset = keyset_of(tree)
         if keyset is not None:
-            rows = min(rows, len(conditions.values[keyset[1]]) * _PER_KEY)
+            values = len(conditions.values[keyset[1]])
+            rows = min(rows, values * (1 if _is_unique(tree, branch, catalog) else _PER_KEY))
         elif isinstance(tree, exp.EQ):
-            rows *= _EQUAL
+            rows = 1.0 if _is_unique(tree, branch, catalog) else rows * _EQUAL
         elif not isinstance(tree, exp.NEQ):
             rows *= _RANGE
-    return Estimate(max(1.0, rows), total)
+    return rows
+
+
+def _is_unique(tree: exp.Expr, branch: Branch, catalog: Catalog) -> bool:
+    """Tells whether at most one row has the value of a condition's column."""
+    if tree.this.name == "source_key":
+        return True
+    for fields in branch.slots.values():
+        mapping = fields.get(tree.this.name)
+        column = mapping.expr if mapping is not None else None
+        if not isinstance(column, exp.Column) or column.table not in branch.aliases:
+            return False
+        table = catalog.sources[branch.source].tables[branch.aliases[column.table]]
+        if not table.is_unique(frozenset({column.name})):
+            return False
+    return True
 
 
 def choose(

@@ -12,6 +12,7 @@ from roundview_catalog.expressions import conjuncts
 from roundview_catalog.model import SourceColumn, SourceTable
 from roundview_catalog.tables import FileTable
 from roundview_catalog.types import Kind, Type
+from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.connectors.statement import (
     BoundNames,
     Scope,
@@ -223,6 +224,8 @@ def _utc(value: exp.Expr) -> exp.Expr:
 
 
 def _limited(tree: exp.Select, row_cap: int) -> None:
+    if row_cap >= NO_CAP and tree.args.get("limit") is None:
+        return
     most: exp.Expr = exp.Literal.number(row_cap + 1)
     limit = tree.args.get("limit")
     if limit is not None:

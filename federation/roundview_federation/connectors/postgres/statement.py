@@ -10,6 +10,7 @@ from sqlglot import exp
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind
 from roundview_federation.connectors.children import links_of
+from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.connectors.postgres import columns, keys, top_rows
 from roundview_federation.connectors.statement import (
     Scope,
@@ -206,6 +207,8 @@ def _plain_text(column: exp.Column, scope: Scope) -> exp.Expr:
 
 def _limit(tree: exp.Select, row_cap: int) -> None:
     """Cuts in the source, one row above the cap, so that the cut is seen."""
+    if row_cap >= NO_CAP and tree.args.get("limit") is None:
+        return
     most: exp.Expr = exp.Literal.number(row_cap + 1)
     limit = tree.args.get("limit")
     if limit is not None:
