@@ -8,10 +8,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests.connectors import world
+from tests.connectors import mariadb_server, world
 from tests.connectors.bulk_values import compare, read
+from tests.connectors.mariadb_server import MariadbServer
 from tests.connectors.opening import fragment, opened
 from tests.connectors.postgres_server import PostgresServer
+from tests.connectors.test_mysql import TYPES
 from tests.connectors.test_postgres import INSERT, SCRIPT
 
 from roundview_catalog.errors import SourceError
@@ -21,7 +23,7 @@ from roundview_catalog.types import parse_type
 from roundview_federation.connectors.columns import from_values
 from roundview_federation.connectors.port import NO_CAP
 
-DIRTY = {
+DIRTY: dict[str, tuple[str, list[Any]]] = {
     "whole": ("bigint", [1, -(2**63), 2**63 - 1, "7", " 8 ", "0x1F", 1.0, 1.5, "x", b"1", ""]),
     "exact": ("decimal(15,2)", [1, 0.1, "1.005", 1.005, 1e15, 1e12, -0.0, "-0", "1e3", "NaN", "", "1,5"]),
     "loose": ("decimal", [1, 0.1, "1.50", 1e20, "1e-7", "-0.0", "007", "Infinity", "x"]),
@@ -135,6 +137,31 @@ async def test_postgres_columns_of_every_type(postgres: PostgresServer) -> None:
     assert (await compare(connector, tables["keys"], "int4")) == {}
     await connector.close()
     await postgres.drop(database)
+
+
+async def test_mysql_columns_of_every_type(mariadb: MariadbServer) -> None:
+    database = f"values_{mariadb_server.WORLD}"
+    columns = ", ".join(f"`{name}` {given[0]}" for name, given in TYPES.items())
+    values = ", ".join(given[1] for given in TYPES.values())
+    await mariadb.make(
+        database,
+        [
+            f"CREATE TABLE v (k INT PRIMARY KEY, {columns})",
+            "SET time_zone = '+00:00'",
+            f"INSERT INTO v VALUES (1, {values})",
+            "INSERT INTO v (k) VALUES (2)",
+            "SET sql_mode = ''",
+            "INSERT INTO v (k, day, at, stamp) VALUES (3, '0000-00-00', '0000-00-00', 0)",
+            "INSERT INTO v (k, day, at, tiny, yes) VALUES (4, '2024-00-01', '2024-01-00', 0, 2)",
+            "INSERT INTO v (k, l, f, g, d, c) VALUES (5, '', 0.1, -0.0, 0, 'x')",
+        ],
+    )
+    url = {"url": mariadb.url(database)}
+    tables = await introspected(world.source("pos", "mysql", url, {}))
+    connector = opened(world.source("pos", "mysql", url, tables))
+    refused = await compare(connector, tables["v"], "k", narrower={"b": {1}})
+    await connector.close()
+    assert refused == {"b": {1}, "day": {3, 4}, "at": {3, 4}, "stamp": {3}, "yes": {4}}
 
 
 @pytest.mark.parametrize(
