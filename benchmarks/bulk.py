@@ -160,10 +160,17 @@ def source(connector: str, connection: dict[str, Any], tables: dict[str, SourceT
     )  # fmt: skip
 
 
+def relation() -> duckdb.DuckDBPyRelation:
+    """Returns the rows, made by DuckDB."""
+    made = duckdb.sql(MADE["duckdb"])
+    assert made is not None
+    return made
+
+
 def in_sqlite(directory: Path) -> Place:
     """Writes the rows as a SQLite file."""
     path = directory / "t.db"
-    rows = duckdb.sql(MADE["duckdb"]).project('id, CAST("at" AS VARCHAR), total, name').fetchall()
+    rows = relation().project('id, CAST("at" AS VARCHAR), total, name').fetchall()
     with sqlite3.connect(path) as connection:
         connection.execute(TABLE.format(time="timestamp"))
         values = [(key, at, float(total), name) for key, at, total, name in rows]
@@ -182,7 +189,7 @@ def in_sqlite(directory: Path) -> Place:
 def in_parquet(directory: Path) -> Place:
     """Writes the rows as a Parquet file."""
     path = directory / "t.parquet"
-    duckdb.sql(MADE["duckdb"]).write_parquet(str(path))
+    relation().write_parquet(str(path))
     access = FileTable.model_validate({"path": path.name, "key": "id"})
     table = SourceTable(name="t", physical="t", columns={}, access=access)
 

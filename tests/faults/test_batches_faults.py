@@ -31,8 +31,6 @@ CODES = {
     Fault.MUTE: {"RV401"},
     Fault.BLACK_HOLE: {"RV401"},
     Fault.DRIP: {"RV401"},
-    # Some bytes begin a message that never ends.
-    Fault.GARBAGE: {"RV401", "RV402", "RV403"},
 }
 BIGINT = Type(Kind.BIGINT)
 ENDLESS = (
@@ -107,6 +105,20 @@ async def test_a_stream_that_breaks_is_an_error_in_time(
     assert (await anext(again)).num_rows > 0
     await again.aclose()
     await connector.close()
+
+
+async def test_garbage_in_a_stream_of_mysql_is_named(mariadb: MariadbServer) -> None:
+    """The driver of PostgreSQL trusts the lengths of messages: bytes like these may end it."""
+    with in_thread(ServerFirstProxy(("127.0.0.1", mariadb.port))) as proxy:
+        connector = over("mysql", mariadb, proxy.port)
+        stream = connector.batches(endless(connector), {}, Deadline.after(DEADLINE_SECONDS))
+        assert (await anext(stream)).num_rows > 0
+        proxy.fault = Fault.GARBAGE
+        with pytest.raises(SourceError) as caught:
+            await read(stream)
+        # Some bytes begin a message that never ends.
+        assert caught.value.code in {"RV401", "RV402", "RV403"}
+        await connector.close()
 
 
 @pytest.mark.parametrize("how", ["cancelled", "left", "late"])
