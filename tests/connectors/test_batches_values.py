@@ -8,10 +8,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests.connectors import world
+from tests.connectors import mariadb_server, world
 from tests.connectors.bulk_values import compare, read
+from tests.connectors.mariadb_server import MariadbServer
 from tests.connectors.opening import fragment, opened
 from tests.connectors.postgres_server import PostgresServer
+from tests.connectors.test_mysql import TYPES
 from tests.connectors.test_postgres import INSERT, SCRIPT
 
 from roundview_catalog.errors import SourceError
@@ -21,7 +23,7 @@ from roundview_catalog.types import parse_type
 from roundview_federation.connectors.columns import from_values
 from roundview_federation.connectors.port import NO_CAP
 
-DIRTY = {
+DIRTY: dict[str, tuple[str, list[Any]]] = {
     "whole": ("bigint", [1, -(2**63), 2**63 - 1, "7", " 8 ", "0x1F", 1.0, 1.5, "x", b"1", ""]),
     "exact": ("decimal(15,2)", [1, 0.1, "1.005", 1.005, 1e15, 1e12, -0.0, "-0", "1e3", "NaN", "", "1,5"]),
     "loose": ("decimal", [1, 0.1, "1.50", 1e20, "1e-7", "-0.0", "007", "Infinity", "x"]),
@@ -31,7 +33,7 @@ DIRTY = {
                       "20240229", 5, "2024-W01-1", "", "10000-01-01"]),
     "at": ("timestamp", ["2024-02-29 23:59:59.123456", "2024-02-29T10:00", "2024-02-29",
                          "0000-00-00 00:00:00", "2024-02-29 25:00:00", "2024-02-29 10:00:00.1234567",
-                         "x"]),
+                         "x", "2024-02-29T10:00:00+02:00", 1709200800]),
     "instant": ("timestamptz", ["2024-02-29 10:00:00", "2024-02-29T10:00:00Z", 1.5, 1709200800,
                                 "2024-02-29T10:00:00.5+02:30", "2024-02-29 10:00:00+0230", 1e20]),
     "token": ("uuid", ["0188C0DE-0000-7000-8000-00000000000A", "ÄÖ", 5]),
@@ -57,11 +59,13 @@ async def test_sqlite_holds_anything_in_any_column(tmp_path: Path) -> None:
     source = world.source("own", "sqlite", {"path": str(path)}, {})
     tables = await introspected(source)
     connector = opened(world.source("own", "sqlite", {"path": str(path)}, tables))
-    refused = await compare(connector, tables["t"], "k", narrower={"exact": {4}, "doc": {7}})
+    # Too many digits; no JSON; times with a zone where the column has none.
+    narrower = {"exact": {4}, "doc": {7}, "at": {7, 8}}
+    refused = await compare(connector, tables["t"], "k", narrower=narrower)
     await connector.close()
     # Affinity has already made numbers of some texts.
     assert {name: len(keys) for name, keys in refused.items()} == {
-        "whole": 5, "exact": 4, "loose": 2, "ratio": 2, "flag": 2, "born": 6, "at": 3, "instant": 1,
+        "whole": 5, "exact": 4, "loose": 2, "ratio": 2, "flag": 2, "born": 6, "at": 5, "instant": 1,
         "doc": 2, "plain": 1,
     }  # fmt: skip
 
@@ -135,6 +139,31 @@ async def test_postgres_columns_of_every_type(postgres: PostgresServer) -> None:
     assert (await compare(connector, tables["keys"], "int4")) == {}
     await connector.close()
     await postgres.drop(database)
+
+
+async def test_mysql_columns_of_every_type(mariadb: MariadbServer) -> None:
+    database = f"values_{mariadb_server.WORLD}"
+    columns = ", ".join(f"`{name}` {given[0]}" for name, given in TYPES.items())
+    values = ", ".join(given[1] for given in TYPES.values())
+    await mariadb.make(
+        database,
+        [
+            f"CREATE TABLE v (k INT PRIMARY KEY, {columns})",
+            "SET time_zone = '+00:00'",
+            f"INSERT INTO v VALUES (1, {values})",
+            "INSERT INTO v (k) VALUES (2)",
+            "SET sql_mode = ''",
+            "INSERT INTO v (k, day, at, stamp) VALUES (3, '0000-00-00', '0000-00-00', 0)",
+            "INSERT INTO v (k, day, at, tiny, yes) VALUES (4, '2024-00-01', '2024-01-00', 0, 2)",
+            "INSERT INTO v (k, l, f, g, d, c) VALUES (5, '', 0.1, -0.0, 0, 'x')",
+        ],
+    )
+    url = {"url": mariadb.url(database)}
+    tables = await introspected(world.source("pos", "mysql", url, {}))
+    connector = opened(world.source("pos", "mysql", url, tables))
+    refused = await compare(connector, tables["v"], "k", narrower={"b": {1}})
+    await connector.close()
+    assert refused == {"b": {1}, "day": {3, 4}, "at": {3, 4}, "stamp": {3}, "yes": {4}}
 
 
 @pytest.mark.parametrize(

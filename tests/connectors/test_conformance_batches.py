@@ -94,20 +94,15 @@ async def test_values_filter(connector: Connector, places: Places) -> None:
     made = of_table("orders", columns, "t.status = :v AND t.id = ANY(:keys)")
     if not connector.capabilities.dialect:
         made = of_table("orders", columns, "t.status = :v AND t.person_id = ANY(:keys)")
+    column = "id" if connector.capabilities.dialect else "person_id"
+    below = set(range(100))
     for value in ("open", "OPEN", None):
-        found = await collected(connector, made, {"v": value, "keys": list(range(100))})
-        column = "id" if connector.capabilities.dialect else "person_id"
-        assert sorted(found, key=repr) == expected(
-            places,
-            "orders",
-            columns,
-            lambda row, value=value, column=column: (
-                value is not None
-                and row["status"] == value
-                and row[column] is not None
-                and row[column] < 100
-            ),
-        )
+        found = await collected(connector, made, {"v": value, "keys": list(below)})
+        wanted = expected(places, "orders", columns, lambda row: row[column] in below)
+        at = columns.index("status")
+        assert sorted(found, key=repr) == [
+            row for row in wanted if value is not None and row[at] == value
+        ]
 
 
 async def test_odd_text_is_a_value_and_nothing_else(connector: Connector) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,8 +14,8 @@ import pyarrow as pa
 from asyncmy.constants import FIELD_TYPE
 from asyncmy.cursors import SSCursor
 
-from roundview_catalog.types import Kind
-from roundview_federation.connectors.columns import Outline
+from roundview_catalog.types import Kind, Type
+from roundview_federation.connectors.columns import Outline, arrow_type
 from roundview_federation.connectors.mysql.sessions import BoundedConnection, Session
 from roundview_federation.connectors.mysql.values import DECODERS
 from roundview_federation.connectors.streaming import BatchSize, Relay
@@ -56,6 +57,25 @@ _STRINGS: Final = frozenset(
     }
 )
 
+# What Arrow reads from the server's own output of a type, which has one form only.
+_NATIVE: Final = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                FIELD_TYPE.TINY,
+                FIELD_TYPE.SHORT,
+                FIELD_TYPE.LONG,
+                FIELD_TYPE.INT24,
+                FIELD_TYPE.LONGLONG,
+            ),
+            pa.int64(),
+        ),
+        FIELD_TYPE.DATE: pa.date32(),
+        FIELD_TYPE.DATETIME: pa.timestamp("us"),
+        FIELD_TYPE.TIMESTAMP: pa.timestamp("us"),
+    }
+)
+
 Read = Callable[[pa.Array], "Sequence[Any] | pa.Array"]
 
 
@@ -73,9 +93,8 @@ class Stream:
         cursor = connection.cursor(SSCursor)
         with _undecoded(connection):
             await cursor.execute(text, bound)
-        kinds = (type_.kind for type_ in self.outline.types)
-        fields = zip(cursor._result.fields, kinds, strict=True)
-        reads = [_reader(field.type_code, field.charsetnr, kind) for field, kind in fields]
+        fields = zip(cursor._result.fields, self.outline.types, strict=True)
+        reads = [_reader(field.type_code, field.charsetnr, type_) for field, type_ in fields]
         size = BatchSize()
         while pieces := await _fetched(cursor, size.rows):
             batch = await asyncio.to_thread(self._batch, pieces, reads)
@@ -129,10 +148,14 @@ def _paused(connection: BoundedConnection) -> Iterator[None]:
             transport.resume_reading()
 
 
-def _reader(code: int, charset: int, kind: Kind) -> Read:
+def _reader(code: int, charset: int, type_: Type) -> Read:
     """Returns what reads a column's bytes as the driver would, or as texts that mean the same."""
-    is_text = code == FIELD_TYPE.JSON or (code in _STRINGS and charset != _BINARY)
-    if is_text or kind in _BY_TEXT.get(code, ()):
+    if type_.kind in _BY_TEXT.get(code, ()):
+        native = _NATIVE.get(code)
+        if code == FIELD_TYPE.NEWDECIMAL and pa.types.is_decimal128(arrow_type(type_)):
+            native = arrow_type(type_)
+        return partial(_as_native, native) if native is not None else _as_array
+    if code == FIELD_TYPE.JSON or (code in _STRINGS and charset != _BINARY):
         return _as_array
     decode = DECODERS.get(code)
     if code in _STRINGS or decode is None:
@@ -140,6 +163,15 @@ def _reader(code: int, charset: int, kind: Kind) -> Read:
     return lambda array: [
         None if one is None else decode(one.decode()) for one in array.to_pylist()
     ]
+
+
+def _as_native(native: pa.DataType, array: pa.Array) -> pa.Array:
+    texts = array.cast(pa.string())
+    try:
+        return texts.cast(native)
+    except pa.ArrowInvalid:
+        # A zero date, or more digits than declared: the decoders say what it is.
+        return texts
 
 
 def _as_array(array: pa.Array) -> pa.Array:

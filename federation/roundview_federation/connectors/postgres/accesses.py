@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 
 from roundview_federation.connectors.port import Access
+from roundview_federation.connectors.postgres.sessions import read_only
 
 _EXPLAIN: Final = "EXPLAIN (FORMAT JSON, COSTS OFF) "
 _AVOID_SCANS: Final = "SET LOCAL enable_seqscan = off"
@@ -26,7 +27,7 @@ async def read_accesses(
     accesses = await _planned(connection, text, bound)
     if not any(access.is_scan for access in accesses):
         return accesses
-    async with connection.transaction(readonly=True):
+    async with read_only(connection):
         await connection.execute(_AVOID_SCANS)
         able = await _planned(connection, text, bound)
     indexes = {access.alias: access.index for access in able if not access.is_scan}

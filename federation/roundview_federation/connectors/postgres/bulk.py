@@ -21,7 +21,7 @@ from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.types import Kind
 from roundview_federation.connectors.columns import Outline, arrow_type
 from roundview_federation.connectors.postgres import failures, values
-from roundview_federation.connectors.postgres.sessions import Session, Sessions
+from roundview_federation.connectors.postgres.sessions import Session, Sessions, read_only
 from roundview_federation.connectors.postgres.statement import PostgresCall
 from roundview_federation.connectors.streaming import LARGEST_BATCH, Relay
 from roundview_federation.resilience.deadline import Deadline
@@ -98,7 +98,7 @@ class Stream:
         connection = session.connection
         types = statement.get_parameters()
         self._names = [one.type.name for one in statement.get_attributes()]
-        async with connection.transaction(readonly=True):
+        async with read_only(connection):
             if types:
                 await connection.fetchrow(_bind_text(types), *bound)
             session.wire.allow(self.most)

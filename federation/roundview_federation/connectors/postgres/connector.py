@@ -16,7 +16,7 @@ from roundview_federation.connectors.port import Access, Capabilities
 from roundview_federation.connectors.postgres import failures, grants, values
 from roundview_federation.connectors.postgres.accesses import read_accesses
 from roundview_federation.connectors.postgres.schema import read_tables
-from roundview_federation.connectors.postgres.sessions import Session, Sessions
+from roundview_federation.connectors.postgres.sessions import Session, Sessions, read_only
 from roundview_federation.connectors.postgres.statement import PostgresCall, compile_call
 from roundview_federation.connectors.warming import together
 from roundview_federation.plan import Answer, Fragment
@@ -313,7 +313,7 @@ class PostgresConnector:
         try:
             async with self._sessions.session() as session:
                 await session.bound(deadline.left)
-                async with session.connection.transaction(readonly=True):
+                async with read_only(session.connection):
                     session.wire.allow(2 * most + _WIRE_SLACK)
                     cursor = await session.connection.cursor(call.guarded, *bound)
                     while fetched := await cursor.fetch(batch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -204,6 +204,24 @@ class Sessions:
             task = asyncio.get_running_loop().create_task(_ended(session.connection))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
+
+
+@asynccontextmanager
+async def read_only(connection: asyncpg.Connection[Any]) -> AsyncIterator[None]:
+    """Runs what is inside in one transaction that cannot write.
+
+    It is rolled back after errors of statements only. After anything else the connection goes,
+    and a deaf server must not be waited for.
+    """
+    transaction = connection.transaction(readonly=True)
+    await transaction.start()
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(asyncpg.InterfaceError):
+            await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 async def _ended(connection: asyncpg.Connection[Any]) -> None:
