@@ -82,6 +82,12 @@ DOCUMENT: Final = """query($by: CustomerBy!) {customer(by: $by) {
     note {complete missingSources nodes {text source}}
 }}"""
 
+FILTERED: Final = """query($by: CustomerBy!) {customer(by: $by) {
+    salesOrder(where: {orderNumber: {ge: "X-"}}) {
+        complete missingSources nodes {orderNumber source}
+    }
+}}"""
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -97,9 +103,9 @@ class Watched:
         assert found is not None
         return found
 
-    async def answer(self) -> dict[str, Any]:
+    async def answer(self, document: str = DOCUMENT) -> dict[str, Any]:
         """Returns the answer of the GraphQL door."""
-        body = {"query": DOCUMENT, "variables": {"by": {"email": EMAIL}}}
+        body = {"query": document, "variables": {"by": {"email": EMAIL}}}
         response = await self.graphql.post("/graphql", json=body)
         assert response.status_code == 200
         told: dict[str, Any] = response.json()

@@ -1,4 +1,7 @@
-"""Decides which questions need no engine: columns of one relation, filtered, ordered and cut."""
+"""Decides which questions need no engine: columns of one relation, filtered, ordered and cut.
+
+The relation may be joined to `lookup`, which has one row at most: the join keeps that customer's.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,11 @@ from sqlglot import exp
 from roundview_catalog.expressions import conjuncts
 from roundview_catalog.types import Kind, Type
 from roundview_federation.rewrite.query.conditions import plain
+from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.query.sources import Read
 
 _OTHER_PARTS = frozenset({"expressions", "from_", "where", "order", "limit", "offset", "kind"})
+_JOIN = frozenset({"this", "on", "kind"})
 MOST_ROWS = 10_000
 """Above so many rows an engine sorts faster."""
 
@@ -82,6 +87,51 @@ def direct(
     if order is None or limit == -1 or offset == -1:
         return None
     return Direct(read, tuple(value.name for value in values), order, offset or 0, limit)
+
+
+def without_lookup(
+    residual: exp.Query, reads: Mapping[str, Read]
+) -> tuple[exp.Query, Mapping[str, Read], str]:
+    """Returns a residual and its reads without a join to `lookup`, and that read's name.
+
+    The rest must be asked by the customer of that read. The name is "" where there is no such join.
+    """
+    as_it_is = residual, reads, ""
+    found = [name for name, one in reads.items() if one.relation == LOOKUP]
+    joins = residual.args.get("joins") or []
+    if not isinstance(residual, exp.Select) or len(reads) != 2:
+        return as_it_is
+    if len(found) != 1 or len(joins) != 1:
+        return as_it_is
+    (lookup,), (join,) = found, joins
+    if (
+        join.side
+        or join.kind not in ("", "INNER")
+        or {k for k, v in join.args.items() if v} - _JOIN
+    ):
+        return as_it_is
+    tables = (residual.args["from_"].this, join.this)
+    if not all(isinstance(one, exp.Table) and not one.args.get("joins") for one in tables):
+        return as_it_is
+    aliases = {one.name: one.alias_or_name for one in tables}
+    if aliases.keys() != reads.keys() or not _is_same_customer(join.args.get("on"), aliases):
+        return as_it_is
+    result = residual.copy()
+    (other,) = (one for one in tables if one.name != lookup)
+    for column in result.find_all(exp.Column):
+        if column.table == aliases[lookup]:
+            if column.name != "customer_id":
+                return as_it_is
+            column.set("table", exp.to_identifier(aliases[other.name], quoted=True))
+    result.set("joins", None)
+    result.set("from_", exp.From(this=other.copy()))
+    return result, {other.name: reads[other.name]}, lookup
+
+
+def _is_same_customer(on: exp.Expr | None, aliases: Mapping[str, str]) -> bool:
+    sides = (on.this, on.expression) if isinstance(on, exp.EQ) else ()
+    columns = [one for one in sides if isinstance(one, exp.Column) and one.name == "customer_id"]
+    return len(columns) == 2 and {one.table for one in columns} == set(aliases.values())
 
 
 def _order(

@@ -22,10 +22,11 @@ from roundview_federation.rewrite.query.handing import hand_on
 from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import LOOKUP, read
 from roundview_federation.rewrite.query.sources import Bind, Read
-from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct
+from roundview_federation.sql.derived import Relations
+from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct, without_lookup
 from roundview_federation.sql.expansion import expand
 from roundview_federation.sql.points import is_point
-from roundview_federation.sql.relations import LOOKUP_COLUMNS, is_ours, visible
+from roundview_federation.sql.relations import LOOKUP_COLUMNS, is_ours
 from roundview_federation.sql.strategy import Choice, Estimate, choose, estimate
 
 WHO, ROWS, KEYS = "who", "rows", "k"
@@ -67,11 +68,11 @@ class PlannedQuery:
     direct: Direct | None = None
 
 
-def plan_query(
-    text: str, planner: Planner, decision: Decision, *, allow_scan: bool
-) -> PlannedQuery:
-    """Returns how a SQL text is answered; raises RequestError where it cannot be asked."""
-    schema = visible(planner.catalog, decision)
+def plan_query(text: str, planner: Planner, schema: Relations, *, allow_scan: bool) -> PlannedQuery:
+    """Returns how a SQL text is answered; raises RequestError where it cannot be asked.
+
+    `schema` is what the asker can name.
+    """
     tree = expand(resolve(gate(text), schema), schema)
     reading = merge(read(tree, schema))
     hand_on(reading.reads)
@@ -79,12 +80,15 @@ def plan_query(
         one.name: _columns(one, LOOKUP_COLUMNS if one.relation == LOOKUP else schema[one.relation])
         for one in reading.reads.values()
     }
-    only = next(iter(types.values()), {})
+    over, rest, lookup = without_lookup(reading.residual, reading.reads)
+    only = types[next(iter(rest))] if rest else {}
     # What is said of our own rows is said by the residual alone.
-    has_ours = any(is_ours(one.relation) for one in reading.reads.values())
-    finished = None if has_ours else direct(reading.residual, reading.reads, only)
+    has_ours = any(is_ours(one.relation) for one in rest.values())
+    finished = None if has_ours else direct(over, rest, only)
     translated = translate(reading.residual, types)
     reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
+    if finished is not None and lookup and reads[finished.read].choice.bind != _found(lookup):
+        finished = None
     if finished is not None and finished.limit is not None:
         one = reads[finished.read]
         first = FirstRows(finished.offset + finished.limit, finished.order)
@@ -111,6 +115,10 @@ async def plans_of(
     return await planner.prepare(question, decision)
 
 
+def _found(lookup: str) -> Bind:
+    return Bind("customer_id", ((lookup, "customer_id"),))
+
+
 def _question(section: Section) -> Question:
     values = ",".join(f"{k}={v!r}" for k, v in sorted(section.values.items()))
     cuts = f"{section.row_cap}|{section.first}"
@@ -133,8 +141,7 @@ def _planned(
     for name, one in reads.items():
         if is_ours(one.relation):
             conditions[name], customers[name] = Plain((), {}), None
-            few = 1.0 if one.relation == LOOKUP else float(len(planner.catalog.sources))
-            estimates[name] = Estimate(few, few)
+            estimates[name] = _ours(one, planner)
             continue
         conditions[name], customers[name] = _asked(one, schema[one.relation])
         known = customers[name]
@@ -163,6 +170,14 @@ def _planned(
             is_point=is_point(one, conditions[name], types[name], planner.catalog),
         )  # fmt: skip
     return planned
+
+
+def _ours(one: Read, planner: Planner) -> Estimate:
+    """Estimates our own rows: a lookup finds one customer of all."""
+    if one.relation != LOOKUP:
+        return Estimate(*[float(len(planner.catalog.sources))] * 2)
+    everybody = estimate(Read("", "individual"), Plain((), {}), planner.catalog, None)
+    return Estimate(1.0, max(2.0, everybody.total))
 
 
 def _columns(one: Read, known: Mapping[str, Type]) -> Mapping[str, Type]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
@@ -22,18 +22,26 @@ def is_point(read: Read, conditions: Plain, types: Mapping[str, Type], catalog: 
     """
     branches = catalog.branches(read.relation)
     names = {tree.this.name for tree in conditions.trees if isinstance(tree, exp.EQ)}
-    return bool(branches) and any(
-        all(_is_indexed(name, branch, catalog) for branch in branches)
+    return any(
+        _is_indexed(name, branches, catalog)
         for name in names
         if name in types and types[name].kind not in _FEW_VALUES
     )
 
 
-def _is_indexed(name: str, branch: Branch, catalog: Catalog) -> bool:
-    if name == "source_key":
-        return _leads(branch.key[0], branch, catalog)
-    mapped = [slot[name] for slot in branch.slots.values() if name in slot]
-    return all(one.codes is None and _leads(one.expr, branch, catalog) for one in mapped)
+def _is_indexed(name: str, branches: Sequence[Branch], catalog: Catalog) -> bool:
+    """Tells whether all branches that have a column find it by an index, and some have it."""
+    found = []
+    for branch in branches:
+        if name == "source_key":
+            found.append(_leads(branch.key[0], branch, catalog))
+        for slot in branch.slots.values():
+            # A branch without the column has no row with such a value.
+            mapping = slot.get(name)
+            if mapping is not None:
+                is_plain = mapping.codes is None
+                found.append(is_plain and _leads(mapping.expr, branch, catalog))
+    return bool(found) and all(found)
 
 
 def _leads(column: exp.Expr, branch: Branch, catalog: Catalog) -> bool:

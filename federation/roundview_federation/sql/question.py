@@ -21,10 +21,11 @@ from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.direct import MOST_ROWS
 from roundview_federation.sql.explanation import Explanation, explain
 from roundview_federation.sql.planning import PlannedQuery, plan_query, plans_of
-from roundview_federation.sql.relations import is_ours
+from roundview_federation.sql.relations import is_ours, visible
 from roundview_federation.sql.running import Asked, Fetched, fetch
 from roundview_identity.store import Xref
 
@@ -100,6 +101,16 @@ class SqlQuestions:
         self._clock = clock
         self._find = find
         self._plans: LRUCache[tuple[str, str, bool], PlannedQuery] = LRUCache(_PLANS)
+        self._relations: LRUCache[str, Relations] = LRUCache(_PLANS)
+
+    def relations(self, decision: Decision) -> Relations:
+        """Returns what everyone with the same rules can name; made once."""
+        found = self._relations.get(decision.policy_shape)
+        if found is None:
+            found = self._relations[decision.policy_shape] = visible(
+                self.snapshot.catalog, decision
+            )
+        return found
 
     async def prepare(self, text: str, decision: Decision, *, allow_scan: bool) -> PlannedQuery:
         """Returns the plan of a text for everyone with the same rules; made once, in a thread."""
@@ -107,7 +118,11 @@ class SqlQuestions:
         planned = self._plans.get(key)
         if planned is None:
             planned = await asyncio.to_thread(
-                plan_query, text, self.snapshot.planner, decision, allow_scan=allow_scan
+                plan_query,
+                text,
+                self.snapshot.planner,
+                self.relations(decision),
+                allow_scan=allow_scan,
             )
             self._plans[key] = planned
         return planned

@@ -19,6 +19,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.matching import matching
 from roundview_federation.sql.own_rows import own_rows
 from roundview_federation.sql.planning import (
     ROWS,
@@ -93,7 +94,7 @@ async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
     try:
         async with asyncio.timeout(asked.deadline.left), asyncio.TaskGroup() as group:
             for name, one in planned.reads.items():
-                tasks[name] = group.create_task(_read(one, asked, tasks))
+                tasks[name] = group.create_task(_read(one, asked, tasks, planned.reads))
     except TimeoutError:
         raise _late() from None
     except ExceptionGroup as failures:
@@ -102,13 +103,16 @@ async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
 
 
 async def _read(
-    planned: PlannedRead, asked: Asked, tasks: Mapping[str, asyncio.Task[ReadRun]]
+    planned: PlannedRead,
+    asked: Asked,
+    tasks: Mapping[str, asyncio.Task[ReadRun]],
+    reads: Mapping[str, PlannedRead],
 ) -> ReadRun:
     if planned.read.relation == LOOKUP:
         return await _look_up(planned, asked)
     if is_ours(planned.read.relation):
         return await _own(planned, asked)
-    keys = await _keys(planned, tasks)
+    keys = await _keys(planned, tasks, reads)
     customers: dict[str, Customers] = {}
     params = {**asked.params, **known_values(planned)}
     by = planned.customers if planned.customers is not None else None
@@ -178,7 +182,9 @@ def _enough(planned: PlannedRead) -> int | None:
 
 
 async def _keys(
-    planned: PlannedRead, tasks: Mapping[str, asyncio.Task[ReadRun]]
+    planned: PlannedRead,
+    tasks: Mapping[str, asyncio.Task[ReadRun]],
+    reads: Mapping[str, PlannedRead],
 ) -> list[Any] | None:
     """Returns the values by which a read is asked; None where they are too many, or none are."""
     bind = planned.choice.bind
@@ -187,7 +193,8 @@ async def _keys(
     await asyncio.wait([tasks[name] for name, _ in bind.of])
     found: dict[Any, None] = {}
     for name, column in bind.of:
-        values = pc.unique(tasks[name].result().table.column(column))
+        rows = matching(tasks[name].result().table, reads[name].conditions)
+        values = pc.unique(rows.column(column))
         if len(values) + len(found) > MOST_KEYS:
             return None
         found |= dict.fromkeys(value for value in values.to_pylist() if value is not None)

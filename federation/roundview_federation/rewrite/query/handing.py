@@ -26,7 +26,8 @@ def hand_on(reads: Mapping[str, Read]) -> None:
                     made = Bind(bind.column, theirs.of)
                     is_own = any(name == one.name for name, _ in theirs.of)
                     if theirs.column == column and not is_own and made not in one.binds:
-                        one.binds.append(made)
+                        # Before the others: of equally many keys, those that are there first.
+                        one.binds.insert(0, made)
                         is_new = True
                 if bind.column == column == _CUSTOMER:
                     is_new |= _add(one, other)
