@@ -86,7 +86,7 @@ def plan_query(
     finished = None if has_ours else direct(reading.residual, reading.reads, only)
     translated = translate(reading.residual, types)
     reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
-    if finished is not None and finished.limit is not None:
+    if finished is not None and finished.limit is not None and _asks_all(finished, reads):
         one = reads[finished.read]
         first = FirstRows(finished.offset + finished.limit, finished.order)
         reads[finished.read] = replace(one, alone=replace(one.alone, first=first))
@@ -99,6 +99,11 @@ def plan_query(
         uses_clock=translated.uses_clock,
         direct=finished,
     )
+
+
+def _asks_all(finished: Direct, reads: Mapping[str, PlannedRead]) -> bool:
+    """Tells whether a read is asked with every condition: only then may it be cut."""
+    return len(reads[finished.read].conditions.trees) == len(finished.conditions)
 
 
 async def plans_of(
