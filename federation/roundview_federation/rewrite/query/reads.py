@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from sqlglot import exp
 
 from roundview_catalog.errors import InternalError
+from roundview_federation.dialect.grouping import is_aggregate
 from roundview_federation.rewrite.query.restrict import restrict
 from roundview_federation.rewrite.query.sources import (
     Arm,
@@ -56,6 +58,9 @@ class _Walker:
         self._relations = relations
         self._references = references
         self._inner: dict[int, Inner] = {}
+        # CTEs keep their names, and for an engine R1 is r1.
+        taken = {name.lower() for name in references}
+        self._names = (name for at in count() if (name := f"r{at}") not in taken)
 
     def query(
         self, node: exp.Expr, ctes: Mapping[str, Derived], chain: tuple[Local, ...]
@@ -69,16 +74,19 @@ class _Walker:
             is_open = inner.is_open and self._references[cte.alias] == 1
             ctes = {**ctes, cte.alias: Derived(_renamed(inner.arms, names), is_open)}
         if isinstance(node, exp.Subquery):
-            return self.query(node.this, ctes, chain)
+            return _cut(node, self.query(node.this, ctes, chain))
         if isinstance(node, exp.SetOperation):
             left = self.query(node.left, ctes, chain)
             right = self.query(node.right, ctes, chain)
             names = [one.output_name for one in node.left.selects]
             others = [one.output_name for one in node.right.selects]
             same = dict(zip(others, names, strict=True))
-            arms = tuple({same[name]: at for name, at in arm.items()} for arm in right.arms)
-            is_cut = any(node.args.get(part) for part in ("limit", "offset"))
-            return Derived((*left.arms, *arms), left.is_open and right.is_open and not is_cut)
+            arms = tuple(
+                {same[name]: at for name, at in arm.items()} for arm in right.arms or ({},)
+            )
+            return _cut(
+                node, Derived((*(left.arms or ({},)), *arms), left.is_open and right.is_open)
+            )
         if not isinstance(node, exp.Select):
             return Derived((), is_open=False)
         local: dict[str, Derived] = {}
@@ -97,7 +105,7 @@ class _Walker:
     ) -> Derived:
         if isinstance(source, exp.Subquery):
             names = [one.name for one in source.args["alias"].columns]
-            inner = self.query(source.this, ctes, chain)
+            inner = _cut(source, self.query(source.this, ctes, chain))
             return Derived(_renamed(inner.arms, names), inner.is_open)
         if not isinstance(source, exp.Table):
             return Derived((), is_open=False)
@@ -112,7 +120,7 @@ class _Walker:
         return self._table(source, source.name, ())
 
     def _table(self, source: exp.Table, relation: str, arguments: tuple[str, ...]) -> Derived:
-        one = Read(f"r{len(self.reads)}", relation, arguments=arguments)
+        one = Read(next(self._names), relation, arguments=arguments)
         self.reads[one.name] = one
         alias = source.alias_or_name if source.alias else relation
         source.set("this", exp.to_identifier(one.name))
@@ -140,10 +148,11 @@ class _Walker:
                 found = _origins(value, local)
                 if found:
                     outputs[projection.output_name] = found
-        count = max((len(found) for found in outputs.values()), default=0)
+        # What shows no column of a read is an arm all the same: its values are unknown.
+        most = max((len(found) for found in outputs.values()), default=1)
         arms = tuple(
-            {name: found[at] for name, found in outputs.items() if len(found) == count}
-            for at in range(count)
+            {name: found[at] for name, found in outputs.items() if len(found) == most}
+            for at in range(most)
         )
         group = node.args.get("group")
         apart = [] if group is None else [group.expressions]
@@ -160,7 +169,9 @@ class _Walker:
         is_cut = any(node.args.get(part) for part in ("limit", "offset", "having", "qualify"))
         distinct = node.args.get("distinct")
         is_cut |= distinct is not None and distinct.args.get("on") is not None
-        is_lone = group is None and any(_aggregates(one) for one in node.selects)
+        order = node.args.get("order")
+        values = [*node.selects, *(order.expressions if order is not None else ())]
+        is_lone = group is None and any(_aggregates(one) for one in values)
         return Derived(arms, is_open=not is_cut and not is_lone)
 
 
@@ -176,13 +187,19 @@ def used(column: exp.Column, chain: tuple[Local, ...]) -> None:
             return
 
 
+def _cut(node: exp.Expr, inner: Derived) -> Derived:
+    """Returns what a query in parentheses is with its own LIMIT and OFFSET."""
+    is_cut = any(node.args.get(part) for part in ("limit", "offset"))
+    return Derived(inner.arms, inner.is_open and not is_cut)
+
+
 def _name(node: exp.Expr) -> tuple[str, str]:
     return (node.table, node.name) if isinstance(node, exp.Column) else ("", "")
 
 
 def _aggregates(projection: exp.Expr) -> bool:
     """Tells whether an expression makes one row of many: a window's function does not."""
-    for one in projection.find_all(exp.AggFunc):
+    for one in filter(is_aggregate, projection.walk()):
         above = one.parent if isinstance(one.parent, exp.Filter) else one
         if not isinstance(above.parent, exp.Window) or above.parent.this is not above:
             return True
