@@ -58,6 +58,17 @@ def mirrored(
             )
 
 
+def lent(name: str, catalog: Catalog) -> frozenset[str]:
+    """Returns the fields of an entity that rows may take from a mirror after they arrived."""
+    entity = catalog.canonical.entities[name]
+    return frozenset(
+        field
+        for branch in catalog.mirrors(name)
+        for field in entity.fields
+        if _has(branch, entity, field)
+    )
+
+
 def _has(branch: Branch, entity: Entity, name: str) -> bool:
     """Tells whether a branch says where a field comes from, in any slot."""
     return any(_is_known(fields.keys(), entity, name) for fields in branch.slots.values())

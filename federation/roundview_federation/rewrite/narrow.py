@@ -24,7 +24,7 @@ from roundview_federation.rewrite.row_values import literal_value
 from roundview_federation.rewrite.source_keys import INTEGERS, native_value
 from roundview_federation.rewrite.unfold import Unfolded
 
-_COMPARE: Mapping[type[exp.Expr], Callable[[Any, Any], bool]] = {
+COMPARE: Mapping[type[exp.Expr], Callable[[Any, Any], bool]] = {
     exp.EQ: operator.eq,
     exp.NEQ: operator.ne,
     exp.LT: operator.lt,
@@ -97,7 +97,7 @@ class _Narrowing:
         way: type[exp.Expr]
         if known is not None and isinstance(known[0], exp.Column):
             column, param, way = known[0], known[1], exp.EQ
-        elif type(conjunct) in _COMPARE and isinstance(conjunct.expression, exp.Placeholder):
+        elif type(conjunct) in COMPARE and isinstance(conjunct.expression, exp.Placeholder):
             column, param, way = conjunct.this, conjunct.expression.name, type(conjunct)
         else:
             return True
@@ -113,7 +113,7 @@ class _Narrowing:
         wanted = wanted if known is not None else [wanted]
         constant = self._constant(name)
         if constant is not _UNKNOWN:
-            compare = _COMPARE[way]
+            compare = COMPARE[way]
             self.exact += 1
             return constant is not None and any(compare(constant, one) for one in wanted)
         if way is exp.EQ:
@@ -128,7 +128,7 @@ class _Narrowing:
         if name in _SOURCE:
             return getattr(source, _SOURCE[name])
         mapping = self._fields.get(name)
-        default = getattr(source.defaults, name, "") if name in _DEFAULTS else ""
+        default = self._default(name)
         if mapping is not None:
             is_plain = isinstance(mapping.expr, exp.Literal | exp.Boolean | exp.Null)
             if not is_plain or mapping.codes is not None:
@@ -140,9 +140,17 @@ class _Narrowing:
         declared = entity.fields.get(name)
         return None if declared is not None and declared.derive is None else _UNKNOWN
 
+    def _default(self, name: str) -> str:
+        """Returns what the source's rows have where nothing else is said, "" for nothing."""
+        known: str = getattr(self._unfolded.source.defaults, name, "") if name in _DEFAULTS else ""
+        return known
+
     # -- equality ----------------------------------------------------------------------------
 
     def _equal(self, name: str, param: str, wanted: Sequence[Any]) -> bool:
+        if self._default(name) in wanted:
+            # Rows in which the source says nothing have it too.
+            return True
         mapping = self._fields.get(name)
         if mapping is None:
             self._bind(name, param)
@@ -153,7 +161,7 @@ class _Narrowing:
         column = self._column(mapping, self._unfolded.entity.types[name])
         if column is None:
             if len(wanted) == 1 and isinstance(wanted[0], str):
-                self._computed(mapping, wanted[0], param)
+                self._computed(name, wanted[0], param)
             return True
         found, prefix, type_ = column
         values = [native_value(one, type_, prefix) for one in wanted]
@@ -184,7 +192,7 @@ class _Narrowing:
                 self._bind_key(tuple(columns), types, parent.branch, param, parent.is_sealed)
             return
         mapping = self._fields.get(name)
-        if mapping is None or mapping.codes is not None:
+        if mapping is None or mapping.codes is not None or self._default(name):
             return
         found = self._column(mapping, self._unfolded.entity.types[name])
         if found is not None and self._takes_keys(found[0], found[2]):
@@ -271,8 +279,12 @@ class _Narrowing:
             places.append(exp.Placeholder(this=name))
         self.narrowed.conditions.append(exp.In(this=mapping.expr.copy(), expressions=places))
 
-    def _computed(self, mapping: FieldMapping, value: str, param: str) -> None:
+    def _computed(self, name: str, value: str, param: str) -> None:
         """Has the source compute the field, where it does so exactly, and compare."""
+        mapping = self._fields[name]
+        if self._unfolded.entity.types[name].kind is not Kind.TEXT:
+            # Other texts have several spellings in a source: 'in ' and 'IN' are the enum's in.
+            return
         tree = exp.EQ(this=mapping.expr.copy(), expression=exp.Literal.string(value))
         column_type = self._unfolded.column_type
         if mapping.type.kind is not Kind.TEXT or self._unfolded.is_late(mapping.expr):

@@ -5,7 +5,7 @@ The relation may be joined to `lookup`, which has one row at most: the join keep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from sqlglot import exp
 
 from roundview_catalog.expressions import conjuncts
 from roundview_catalog.types import Kind, Type
-from roundview_federation.rewrite.query.conditions import plain
+from roundview_federation.key_sets import keyset_of
+from roundview_federation.rewrite.narrow import COMPARE
+from roundview_federation.rewrite.query.conditions import Plain, plain
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.query.sources import Read
 
@@ -29,16 +31,24 @@ LATE_COLUMNS = frozenset({"customer_id", "link_state"})
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """What is done with the rows of `read`: sorted by (column, descending, NULLs first), cut."""
+    """What is done with the rows of `read`: filtered, sorted, cut.
+
+    `conditions` are (column, comparison, value or values), `order` (column, descending, NULLs
+    first). Sources may have sent more rows than were asked of them.
+    """
 
     read: str
     columns: tuple[str, ...]
+    conditions: tuple[tuple[str, Callable[[Any, Any], bool], Any], ...]
     order: tuple[tuple[str, bool, bool], ...]
     offset: int
     limit: int | None
 
     def finish(self, rows: pa.Table, names: list[str]) -> pa.Table:
         """Returns the answer, its columns under `names`."""
+        for name, compare, wanted in self.conditions:
+            values = rows.column(name).to_pylist()
+            rows = rows.filter(pa.array([v is not None and compare(v, wanted) for v in values]))
         if self.order and rows.num_rows > 1:
             rows = rows.take(self._sorted(rows))
         if self.offset or self.limit is not None:
@@ -75,6 +85,7 @@ def direct(
     if not values or not all(isinstance(value, exp.Column) for value in values):
         return None
     where = residual.args.get("where")
+    conditions: list[tuple[str, Callable[[Any, Any], bool], Any]] = []
     if where is not None:
         bare = [_bare(conjunct) for conjunct in conjuncts(where.this)]
         if any(tree.find(exp.Query, exp.Anonymous) for tree in bare):
@@ -82,11 +93,25 @@ def direct(
         found = plain(bare, types)
         if not found.is_whole or any(_is_late(tree) for tree in found.trees):
             return None
+        conditions = [_comparison(tree, found) for tree in found.trees]
     order = _order(residual, types)
     limit, offset = (_count(residual, part) for part in ("limit", "offset"))
     if order is None or limit == -1 or offset == -1:
         return None
-    return Direct(read, tuple(value.name for value in values), order, offset or 0, limit)
+    columns = tuple(value.name for value in values)
+    return Direct(read, columns, tuple(conditions), order, offset or 0, limit)
+
+
+def _comparison(tree: exp.Expr, found: Plain) -> tuple[str, Callable[[Any, Any], bool], Any]:
+    """Returns a plain condition as a column, what compares it, and with what."""
+    keyset = keyset_of(tree)
+    if keyset is not None:
+        return tree.this.name, _is_in, frozenset(found.values[keyset[1]])
+    return tree.this.name, COMPARE[type(tree)], found.values[tree.expression.name]
+
+
+def _is_in(value: Any, wanted: frozenset[Any]) -> bool:
+    return value in wanted
 
 
 def without_lookup(

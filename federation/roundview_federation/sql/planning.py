@@ -17,6 +17,7 @@ from roundview_federation.key_sets import in_keys, keyset_of
 from roundview_federation.plan import FirstRows, Lookup, Plan, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
+from roundview_federation.rewrite.mirrors import lent
 from roundview_federation.rewrite.query.conditions import Plain, plain
 from roundview_federation.rewrite.query.handing import hand_on
 from roundview_federation.rewrite.query.merge import merge
@@ -143,10 +144,13 @@ def _planned(
             conditions[name], customers[name] = Plain((), {}), None
             estimates[name] = _ours(one, planner)
             continue
-        conditions[name], customers[name] = _asked(one, schema[one.relation])
+        late = LATE_COLUMNS | lent(one.relation, planner.catalog)
+        conditions[name], customers[name] = _asked(one, schema[one.relation], late)
         known = customers[name]
         limited = None if known is None else len(known)
         estimates[name] = estimate(one, conditions[name], planner.catalog, limited)
+    for name, one in reads.items():
+        one.binds = [bind for bind in one.binds if _is_like(bind, types[name], types)]
     bindable = {
         name: _bindable(one, planner) if customers[name] is None else frozenset()
         for name, one in reads.items()
@@ -184,8 +188,26 @@ def _columns(one: Read, known: Mapping[str, Type]) -> Mapping[str, Type]:
     return {name: known[name] for name in one.columns}
 
 
-def _asked(one: Read, types: Mapping[str, Type]) -> tuple[Plain, tuple[str, ...] | None]:
-    """Splits the plain conditions of a read into those on the customer and the others."""
+def _is_like(bind: Bind, own: Mapping[str, Type], types: Mapping[str, Mapping[str, Type]]) -> bool:
+    """Tells whether equal values of both sides are equal keys: a day is not its midnight."""
+    column = own[bind.column]
+    others = [types[name][other] for name, other in bind.of]
+    if column.is_text or column.is_number or column.is_time:
+        return all(
+            (one.is_text, one.is_number, one.is_time)
+            == (column.is_text, column.is_number, column.is_time)
+            for one in others
+        )
+    return all(one.kind is column.kind for one in others)
+
+
+def _asked(
+    one: Read, types: Mapping[str, Type], late: frozenset[str]
+) -> tuple[Plain, tuple[str, ...] | None]:
+    """Splits the plain conditions of a read into those on the customer and the others.
+
+    Nobody can be asked by `late` columns: they are known when rows are there.
+    """
     found = plain(one.where, types)
     customers: tuple[str, ...] | None = None
     kept = []
@@ -195,7 +217,7 @@ def _asked(one: Read, types: Mapping[str, Type]) -> tuple[Plain, tuple[str, ...]
             values = found.values[keyset[1]] if keyset else [found.values[tree.expression.name]]
             known = tuple(str(value) for value in values)
             customers = known if customers is None else tuple(c for c in customers if c in known)
-        elif tree.this.name not in LATE_COLUMNS:
+        elif tree.this.name not in late:
             kept.append(tree)
     return Plain(tuple(kept), found.values), customers
 
@@ -207,7 +229,8 @@ def _bindable(one: Read, planner: Planner) -> frozenset[str]:
     entity = planner.catalog.canonical.entities[one.relation]
     keys = {"source_key", *entity.parents.values()}
     fields = {name for name, declared in entity.fields.items() if declared.derive is None}
-    return frozenset(keys | fields | ({"customer_id"} if entity.has_person else set()))
+    known = keys | fields | ({"customer_id"} if entity.has_person else set())
+    return frozenset(known - lent(one.relation, planner.catalog))
 
 
 def _section(

@@ -67,6 +67,9 @@ def _parts(conjunct: exp.Expr) -> int:
     node = conjunct.unnest()
     if isinstance(node, exp.And):
         return _parts(node.left) + _parts(node.right)
+    if isinstance(node, exp.Or):
+        # Read as one list, or as nothing where an alternative says more than one thing.
+        return max(_parts(part) for part in node.flatten())
     return 2 if isinstance(node, exp.Between) else 1
 
 
@@ -79,6 +82,8 @@ def _plain(node: exp.Expr, types: Mapping[str, Type]) -> Iterator[_Comparison]:
         yield from _plain(node.left, types)
         yield from _plain(node.right, types)
     elif isinstance(node, exp.Between) and isinstance(node.this, exp.Column):
+        if node.args.get("symmetric"):
+            return
         for way, side in ((exp.GTE, node.args["low"]), (exp.LTE, node.args["high"])):
             yield from _compared(way, node.this, side, types)
     elif isinstance(node, exp.In) and isinstance(node.this, exp.Column):
@@ -215,6 +220,9 @@ def _moved(start: date | datetime, step: exp.Interval, sign: int) -> datetime | 
     except (ValueError, AttributeError):
         return None
     moment = start if isinstance(start, datetime) else datetime.combine(start, time.min)
+    if moment.tzinfo is not None:
+        # Days and months are those of the session, which is in UTC.
+        moment = moment.astimezone(UTC)
     try:
         if unit in ("MONTH", "YEAR"):
             months = moment.year * 12 + moment.month - 1 + count * (12 if unit == "YEAR" else 1)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from sqlglot import exp
 
 from roundview_catalog.errors import InternalError
+from roundview_federation.dialect.grouping import is_aggregate
 from roundview_federation.rewrite.query.restrict import restrict
 from roundview_federation.rewrite.query.sources import (
     Arm,
@@ -56,6 +58,9 @@ class _Walker:
         self._relations = relations
         self._references = references
         self._inner: dict[int, Inner] = {}
+        # CTEs keep their names, and for an engine R1 is r1.
+        taken = {name.lower() for name in references}
+        self._names = (name for at in count() if (name := f"r{at}") not in taken)
 
     def query(
         self, node: exp.Expr, ctes: Mapping[str, Derived], chain: tuple[Local, ...]
@@ -69,7 +74,7 @@ class _Walker:
             is_open = inner.is_open and self._references[cte.alias] == 1
             ctes = {**ctes, cte.alias: Derived(_renamed(inner.arms, names), is_open)}
         if isinstance(node, exp.Subquery):
-            return self.query(node.this, ctes, chain)
+            return _cut(node, self.query(node.this, ctes, chain))
         if isinstance(node, exp.SetOperation):
             left = self.query(node.left, ctes, chain)
             right = self.query(node.right, ctes, chain)
@@ -77,8 +82,7 @@ class _Walker:
             others = [one.output_name for one in node.right.selects]
             same = dict(zip(others, names, strict=True))
             arms = tuple({same[name]: at for name, at in arm.items()} for arm in right.arms)
-            is_cut = any(node.args.get(part) for part in ("limit", "offset"))
-            return Derived((*left.arms, *arms), left.is_open and right.is_open and not is_cut)
+            return _cut(node, Derived((*left.arms, *arms), left.is_open and right.is_open))
         if not isinstance(node, exp.Select):
             return Derived((), is_open=False)
         local: dict[str, Derived] = {}
@@ -97,7 +101,7 @@ class _Walker:
     ) -> Derived:
         if isinstance(source, exp.Subquery):
             names = [one.name for one in source.args["alias"].columns]
-            inner = self.query(source.this, ctes, chain)
+            inner = _cut(source, self.query(source.this, ctes, chain))
             return Derived(_renamed(inner.arms, names), inner.is_open)
         if not isinstance(source, exp.Table):
             return Derived((), is_open=False)
@@ -112,7 +116,7 @@ class _Walker:
         return self._table(source, source.name, ())
 
     def _table(self, source: exp.Table, relation: str, arguments: tuple[str, ...]) -> Derived:
-        one = Read(f"r{len(self.reads)}", relation, arguments=arguments)
+        one = Read(next(self._names), relation, arguments=arguments)
         self.reads[one.name] = one
         alias = source.alias_or_name if source.alias else relation
         source.set("this", exp.to_identifier(one.name))
@@ -140,10 +144,10 @@ class _Walker:
                 found = _origins(value, local)
                 if found:
                     outputs[projection.output_name] = found
-        count = max((len(found) for found in outputs.values()), default=0)
+        most = max((len(found) for found in outputs.values()), default=0)
         arms = tuple(
-            {name: found[at] for name, found in outputs.items() if len(found) == count}
-            for at in range(count)
+            {name: found[at] for name, found in outputs.items() if len(found) == most}
+            for at in range(most)
         )
         group = node.args.get("group")
         apart = [] if group is None else [group.expressions]
@@ -160,7 +164,9 @@ class _Walker:
         is_cut = any(node.args.get(part) for part in ("limit", "offset", "having", "qualify"))
         distinct = node.args.get("distinct")
         is_cut |= distinct is not None and distinct.args.get("on") is not None
-        is_lone = group is None and any(_aggregates(one) for one in node.selects)
+        order = node.args.get("order")
+        values = [*node.selects, *(order.expressions if order is not None else ())]
+        is_lone = group is None and any(_aggregates(one) for one in values)
         return Derived(arms, is_open=not is_cut and not is_lone)
 
 
@@ -174,6 +180,12 @@ def used(column: exp.Column, chain: tuple[Local, ...]) -> None:
                     one, name = arm[column.name]
                     one.columns[name] = None
             return
+
+
+def _cut(node: exp.Expr, inner: Derived) -> Derived:
+    """Returns what a query in parentheses is with its own LIMIT and OFFSET."""
+    is_cut = any(node.args.get(part) for part in ("limit", "offset"))
+    return Derived(inner.arms, inner.is_open and not is_cut)
 
 
 def _name(node: exp.Expr) -> tuple[str, str]:

@@ -75,9 +75,12 @@ def is_strict(node: exp.Expr) -> bool:
         inner = node.this.unnest()
         if isinstance(inner, exp.Is):
             return isinstance(inner.this, exp.Column) and isinstance(inner.expression, exp.Null)
+        if isinstance(inner, exp.Between) and len(set(_names(inner))) > 1:
+            # FALSE, so that its NOT is TRUE, by one bound while the other is NULL.
+            return False
         return isinstance(inner, _STRICT) and is_strict(inner)
     if isinstance(node, _STRICT):
-        return all(isinstance(one, exp.Column | exp.Literal | exp.Cast) for one in _operands(node))
+        return all(isinstance(_uncast(one), exp.Column | exp.Literal) for one in _operands(node))
     return False
 
 
@@ -236,6 +239,12 @@ def _narrow(tree: exp.Expr, derived: Derived) -> None:
                     column.replace(replacement)
         if one is not None:
             one.where.append(condition)
+
+
+def _uncast(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, exp.Cast):
+        node = node.this
+    return node
 
 
 def _aliases(source: exp.Expr) -> frozenset[str]:
