@@ -48,7 +48,8 @@ class Direct:
         """Returns the answer, its columns under `names`."""
         for name, compare, wanted in self.conditions:
             values = rows.column(name).to_pylist()
-            rows = rows.filter(pa.array([v is not None and compare(v, wanted) for v in values]))
+            kept = [value is not None and compare(value, wanted) for value in values]
+            rows = rows.filter(pa.array(kept, pa.bool_()))
         if self.order and rows.num_rows > 1:
             rows = rows.take(self._sorted(rows))
         if self.offset or self.limit is not None:

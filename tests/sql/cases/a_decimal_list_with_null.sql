@@ -1,0 +1,1 @@
+SELECT ident FROM depot WHERE budget IN (2.5, 100.00, NULL)

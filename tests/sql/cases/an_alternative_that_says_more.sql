@@ -1,0 +1,1 @@
+SELECT ident FROM depot WHERE (grade = 1 AND code IS NULL) OR grade = 2

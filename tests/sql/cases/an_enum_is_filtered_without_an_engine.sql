@@ -1,0 +1,1 @@
+SELECT ident FROM ledger WHERE kind = 'in' OR kind = 'out'

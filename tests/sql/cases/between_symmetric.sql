@@ -1,0 +1,1 @@
+SELECT ident FROM ledger WHERE amount BETWEEN SYMMETRIC 5 AND 1

@@ -1,0 +1,1 @@
+SELECT ident FROM depot WHERE active < true

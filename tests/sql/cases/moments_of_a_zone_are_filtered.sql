@@ -1,0 +1,1 @@
+SELECT ident FROM visit WHERE sent_at > TIMESTAMP '2024-02-29 00:00:00'
