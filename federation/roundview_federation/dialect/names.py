@@ -58,16 +58,17 @@ class Resolver:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self.taken: set[str] = set(schema)
+        # For an engine T is t.
+        self.taken: set[str] = {name.lower() for name in schema}
         self.taken.add(LOOKUP)
 
     def unique(self, name: str) -> str:
         """Returns an alias that nothing else in the statement has."""
         found, count = name, 1
-        while found in self.taken:
+        while found.lower() in self.taken:
             count += 1
             found = f"{name}_{count}"
-        self.taken.add(found)
+        self.taken.add(found.lower())
         return found
 
     def query(
@@ -183,10 +184,10 @@ class Resolver:
         taken: set[str] = set()
         for name in names:
             alias, count = name, 1
-            while alias in taken:
+            while alias.lower() in taken:
                 count += 1
                 alias = f"{name}_{count}"
-            taken.add(alias)
+            taken.add(alias.lower())
             outputs.append(Output(name, alias))
         node.set(
             "expressions",
