@@ -1,0 +1,219 @@
+"""Shows what the passes over whole questions make of them: one golden file per pass.
+
+A golden file of `tests/golden/rewrite` is a list of cases: a title, a question, and below
+`-- becomes` what the pass makes of it. A case is added by its title and question; the rest is
+written by --update-golden, and read by whoever adds it: a wrong restriction is a wrong answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from roundview_catalog import expressions
+from roundview_catalog.loader import load
+from roundview_catalog.model import COMMON_FIELDS, Catalog
+from roundview_catalog.types import Type, parse_type
+from roundview_federation.connectors.mysql.connector import MysqlConnector
+from roundview_federation.connectors.port import Capabilities
+from roundview_federation.connectors.postgres.connector import PostgresConnector
+from roundview_federation.connectors.sqlite.connector import SqliteConnector
+from roundview_federation.dialect.gate import gate
+from roundview_federation.dialect.names import resolve
+from roundview_federation.key_sets import keyset_of
+from roundview_federation.plan import Section
+from roundview_federation.planner import Planner
+from roundview_federation.request import Decision
+from roundview_federation.rewrite import PASSES
+from roundview_federation.rewrite.context import RewriteContext
+from roundview_federation.rewrite.narrow import Narrowed, narrow
+from roundview_federation.rewrite.query.conditions import Plain, plain
+from roundview_federation.rewrite.query.merge import merge
+from roundview_federation.rewrite.query.reads import Reading, read
+from roundview_federation.rewrite.query.sources import Read
+from roundview_federation.rewrite.unfold import unfold
+from roundview_federation.sql.planning import plan_query
+
+GOLDEN = Path(__file__).parents[1] / "golden/rewrite"
+CAPABILITIES: dict[str, Capabilities] = {
+    "mysql": MysqlConnector.capabilities,
+    "postgres": PostgresConnector.capabilities,
+    "sqlite": SqliteConnector.capabilities,
+}
+TABLES = {
+    "a": {"id": "bigint", "x": "integer", "y": "integer", "t": "text", "d": "date"},
+    "b": {"id": "bigint", "a_id": "bigint", "x": "integer", "t": "text", "at": "timestamptz"},
+    "c": {"id": "bigint", "b_id": "bigint", "x": "integer", "n": "decimal(12,2)", "ok": "boolean"},
+}
+SCHEMA = {
+    name: {
+        **{column: parse_type(text) for column, text in columns.items()},
+        **{column: COMMON_FIELDS[column] for column in ("source", "source_key", "slot")},
+    }
+    for name, columns in TABLES.items()
+}
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load(GOLDEN / "shop")
+
+
+def test_reads(golden: Callable[[Path, str], None]) -> None:
+    def made(text: str) -> Iterator[str]:
+        reading = _reading(text)
+        yield from (f"-- {_place(one)}({', '.join(one.columns)})" for one in _sorted(reading))
+        yield reading.residual.sql(dialect="postgres")
+
+    _check(golden, "reads", made)
+
+
+def test_restrict(golden: Callable[[Path, str], None]) -> None:
+    def made(text: str) -> Iterator[str]:
+        return (f"-- {_restricted(one)}" for one in _sorted(_reading(text)))
+
+    _check(golden, "restrict", made)
+
+
+def test_merge(golden: Callable[[Path, str], None]) -> None:
+    def made(text: str) -> Iterator[str]:
+        reading = merge(_reading(text))
+        yield from (f"-- {_restricted(one)}" for one in _sorted(reading))
+        yield reading.residual.sql(dialect="postgres")
+
+    _check(golden, "merge", made)
+
+
+def test_conditions(golden: Callable[[Path, str], None]) -> None:
+    types = {name: type_ for columns in SCHEMA.values() for name, type_ in columns.items()}
+
+    def made(text: str) -> Iterator[str]:
+        found = plain(_bare(text), types)
+        yield from (f"-- {_valued(tree, found)}" for tree in found.trees)
+        yield f"-- which is {'all' if found.is_whole else 'not all'} that is said"
+
+    _check(golden, "conditions", made)
+
+
+def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
+    def made(text: str) -> Iterator[str]:
+        tree = sqlglot.parse_one(text, read="postgres")
+        entity = tree.find(exp.Table).name
+        types = catalog.canonical.entities[entity].types
+        conjuncts = _bare(text)
+        keys = [one for one in conjuncts if isinstance(one.right, exp.Any)]
+        found = plain([one for one in conjuncts if one not in keys], types)
+        for key in keys:
+            key.right.set("this", key.right.this.unnest())
+        masks = {("item", "label"): expressions.parse("left(label, 1)")}
+        decision = _everything(catalog, {**masks} if "masked" in text else {})
+        section = Section(
+            "asked",
+            entity,
+            exp.select("*").from_(entity).where(*found.trees, *keys),
+            "",
+            narrows=True,
+            values=found.values,
+        )
+        section.tree.set("expressions", [exp.column("source_key")])
+        whole = section.tree
+        for rewrite in PASSES:
+            whole = rewrite(whole, RewriteContext(catalog.canonical, decision, section))
+        for branch in catalog.branches(entity):
+            capabilities = CAPABILITIES[catalog.sources[branch.source].connector]
+            for one in unfold(whole, branch, catalog, ("source_key",), joins=capabilities.joins):
+                narrowed = narrow(one, section.values, capabilities)
+                yield f"-- {branch.id}: {_asked(narrowed)}"
+
+    _check(golden, "narrow", made)
+
+
+def test_strategy(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
+    def made(text: str) -> Iterator[str]:
+        planner = Planner(catalog, {})
+        planned = plan_query(text, planner, _everything(catalog), allow_scan=True)
+        for name, one in planned.reads.items():
+            by = f"by {one.choice.bind.column}" if one.choice.bind is not None else "alone"
+            yield f"-- {name} {one.read.relation} {by}: {one.choice.why}"
+
+    _check(golden, "strategy", made)
+
+
+def _check(
+    golden: Callable[[Path, str], None], name: str, made: Callable[[str], Iterator[str]]
+) -> None:
+    """Makes every case of a file anew and compares it with what the file says."""
+    path = GOLDEN / f"{name}.sql"
+    texts = []
+    for case in path.read_text(encoding="utf-8").strip().split("\n\n"):
+        question, _, _ = case.partition("\n-- becomes")
+        sql = "\n".join(line for line in question.splitlines() if not line.startswith("--"))
+        texts.append("\n".join((question, "-- becomes", *made(sql))) + "\n")
+    assert len(texts) > 1
+    golden(path, "\n".join(texts))
+
+
+def _reading(text: str) -> Reading:
+    return read(resolve(gate(text), SCHEMA), SCHEMA)
+
+
+def _sorted(reading: Reading) -> list[Read]:
+    return [reading.reads[name] for name in sorted(reading.reads)]
+
+
+def _place(one: Read) -> str:
+    return f"{one.name} {one.relation}{list(one.arguments) or ''}"
+
+
+def _restricted(one: Read) -> str:
+    where = [tree.sql(dialect="postgres") for tree in one.where]
+    binds = [
+        f"{bind.column} in {' + '.join(f'{name}.{column}' for name, column in bind.of)}"
+        for bind in one.binds
+    ]
+    return f"{_place(one)}: {'; '.join([*where, *binds]) or 'all rows'}"
+
+
+def _bare(text: str) -> list[exp.Expr]:
+    tree = sqlglot.parse_one(text, read="postgres")
+    return [conjunct.copy() for conjunct in expressions.conjuncts(tree.args["where"].this)]
+
+
+def _valued(tree: exp.Expr, found: Plain) -> str:
+    keyset = keyset_of(tree)
+    if keyset is not None:
+        return f"{tree.this.name} in {found.values[keyset[1]]!r}"
+    value = found.values[tree.expression.name]
+    return tree.sql(dialect="postgres").replace(f"%({tree.expression.name})s", repr(value))
+
+
+def _asked(narrowed: Narrowed | None) -> str:
+    if narrowed is None:
+        return "not asked"
+    said = []
+    for condition in narrowed.conditions:
+        shown = condition.copy()
+        for place in list(shown.find_all(exp.Placeholder)):
+            place.replace(exp.convert(str(narrowed.constants[place.name])))
+        said.append(shown.sql(dialect="postgres"))
+    for keyed in narrowed.keys:
+        columns = ", ".join(column.sql() for column in keyed.bound.columns)
+        types = ", ".join(str(type_) for type_ in keyed.bound.types)
+        before = "".join(f" after {prefix!r}" for prefix in keyed.bound.prefixes if prefix)
+        said.append(f"by keys: {columns} ({types}){before}")
+    return "; ".join(said) or "all rows"
+
+
+def _everything(
+    catalog: Catalog, masks: dict[tuple[str, str], exp.Expr] | None = None
+) -> Decision:
+    fields: dict[str, frozenset[str]] = {}
+    entity_types: dict[str, dict[str, Type]] = {}
+    for name, entity in catalog.canonical.entities.items():
+        entity_types[name] = dict(entity.types)
+        fields[name] = frozenset(entity.types)
+    return Decision("test", "", fields, {}, masks or {}, frozenset(), {})
