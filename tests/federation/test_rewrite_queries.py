@@ -17,7 +17,7 @@ from sqlglot import exp
 from roundview_catalog import expressions
 from roundview_catalog.loader import load
 from roundview_catalog.model import COMMON_FIELDS, Catalog
-from roundview_catalog.types import Type, parse_type
+from roundview_catalog.types import parse_type
 from roundview_federation.connectors.mysql.connector import MysqlConnector
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.connectors.postgres.connector import PostgresConnector
@@ -105,12 +105,12 @@ def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
         entity = tree.find(exp.Table).name
         types = catalog.canonical.entities[entity].types
         conjuncts = _bare(text)
-        keys = [one for one in conjuncts if isinstance(one.right, exp.Any)]
+        keys = [one for one in conjuncts if isinstance(one.args.get("expression"), exp.Any)]
         found = plain([one for one in conjuncts if one not in keys], types)
         for key in keys:
             key.right.set("this", key.right.this.unnest())
         masks = {("item", "label"): expressions.parse("left(label, 1)")}
-        decision = _everything(catalog, {**masks} if "masked" in text else {})
+        decision = _everything(catalog, masks if "masked" in text else {})
         section = Section(
             "asked",
             entity,
@@ -208,12 +208,7 @@ def _asked(narrowed: Narrowed | None) -> str:
     return "; ".join(said) or "all rows"
 
 
-def _everything(
-    catalog: Catalog, masks: dict[tuple[str, str], exp.Expr] | None = None
-) -> Decision:
-    fields: dict[str, frozenset[str]] = {}
-    entity_types: dict[str, dict[str, Type]] = {}
-    for name, entity in catalog.canonical.entities.items():
-        entity_types[name] = dict(entity.types)
-        fields[name] = frozenset(entity.types)
+def _everything(catalog: Catalog, masks: dict[tuple[str, str], exp.Expr] | None = None) -> Decision:
+    entities = catalog.canonical.entities
+    fields = {name: frozenset(entity.types) for name, entity in entities.items()}
     return Decision("test", "", fields, {}, masks or {}, frozenset(), {})

@@ -138,7 +138,6 @@ SELECT 1 FROM b WHERE at < DATE '2024-02-29' + INTERVAL '1 day 2 hours'
 -- Days that there are not
 SELECT 1 FROM a WHERE d = '2024-02-30' AND d = '2024-W09-1'
 -- becomes
--- d = datetime.date(2024, 2, 26)
 -- which is not all that is said
 
 -- Functions, columns and casts of columns stay

@@ -202,6 +202,9 @@ def _constant(node: exp.Expr) -> date | datetime | None:
 
 
 def _parsed(text: str) -> date | datetime | None:
+    if "W" in text:
+        # ISO weeks are dates for Python, not for PostgreSQL.
+        return None
     try:
         return date.fromisoformat(text) if len(text) == len("2025-01-31") else _iso(text)
     except ValueError:

@@ -81,8 +81,12 @@ class _Walker:
             names = [one.output_name for one in node.left.selects]
             others = [one.output_name for one in node.right.selects]
             same = dict(zip(others, names, strict=True))
-            arms = tuple({same[name]: at for name, at in arm.items()} for arm in right.arms)
-            return _cut(node, Derived((*left.arms, *arms), left.is_open and right.is_open))
+            arms = tuple(
+                {same[name]: at for name, at in arm.items()} for arm in right.arms or ({},)
+            )
+            return _cut(
+                node, Derived((*(left.arms or ({},)), *arms), left.is_open and right.is_open)
+            )
         if not isinstance(node, exp.Select):
             return Derived((), is_open=False)
         local: dict[str, Derived] = {}
@@ -144,7 +148,8 @@ class _Walker:
                 found = _origins(value, local)
                 if found:
                     outputs[projection.output_name] = found
-        most = max((len(found) for found in outputs.values()), default=0)
+        # What shows no column of a read is an arm all the same: its values are unknown.
+        most = max((len(found) for found in outputs.values()), default=1)
         arms = tuple(
             {name: found[at] for name, found in outputs.items() if len(found) == most}
             for at in range(most)
