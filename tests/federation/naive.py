@@ -115,19 +115,12 @@ class Naive:
     ) -> list[tuple[Any, ...]]:
         """Returns the rows of a list as (source, source_key, slot, parent key, *columns)."""
         entity = wanted.entity
-        shown = ", ".join(
-            f"CAST({_masked(entity, column, roles)} AS {_STORED.get(type_.kind, _TEXT)[0]}) AS {column}"
-            for column, type_ in self.types[entity].items()
-        )
-        filters = [role.filters.get(entity) for role in roles]
-        kept = "TRUE" if None in filters else " OR ".join(f"({one})" for one in filters)
+        shown, kept = self._ruled(entity, roles, principal)
         order = "".join(
             f"{column} {'DESC' if descending else 'ASC'} NULLS LAST, "
             for column, descending in wanted.order
         )
         values = {**wanted.values, "customer": customer_id}
-        for name, value in principal.items():
-            kept = kept.replace(f"principal.{name}", f"'{value}'")
         sql = f"""
             SELECT h_source, h_key, h_slot, h_parent{"".join(f", {c}" for c in wanted.columns)}
             FROM (SELECT h_source, h_key, h_slot, h_parent, h_customer, {shown}
@@ -138,9 +131,38 @@ class Naive:
             sql, {name: _stored(value) for name, value in values.items()}
         ).fetchall()
 
+    def scanned(
+        self,
+        entity: str,
+        columns: Sequence[str],
+        where: str,
+        roles: Sequence[Rules],
+        principal: Mapping[str, Any],
+    ) -> list[tuple[Any, ...]]:
+        """Returns everyone's rows as (customer, source, source_key, slot, *columns)."""
+        shown, kept = self._ruled(entity, roles, principal)
+        return self._database.execute(f"""
+            SELECT h_customer, h_source, h_key, h_slot{"".join(f", {c}" for c in columns)}
+            FROM (SELECT h_source, h_key, h_slot, h_customer, {shown} FROM {entity} WHERE {kept})
+            WHERE {where or "TRUE"}""").fetchall()
+
     def close(self) -> None:
         """Frees the rows."""
         self._database.close()
+
+    def _ruled(
+        self, entity: str, roles: Sequence[Rules], principal: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        """Returns what roles are shown of an entity's columns, and of its rows."""
+        shown = ", ".join(
+            f"CAST({_masked(entity, column, roles)} AS {_STORED.get(type_.kind, _TEXT)[0]}) AS {column}"
+            for column, type_ in self.types[entity].items()
+        )
+        filters = [role.filters.get(entity) for role in roles]
+        kept = "TRUE" if None in filters else " OR ".join(f"({one})" for one in filters)
+        for name, value in principal.items():
+            kept = kept.replace(f"principal.{name}", f"'{value}'")
+        return shown, kept
 
     def _load(self, name: str, by_owner: Mapping[Any, Any], federation: Federation) -> None:
         columns = {f"h_{part}": _TEXT for part in ("source", "key", "slot", "parent", "customer")}

@@ -115,7 +115,10 @@ async def _read(
     keys = await _keys(planned, tasks, reads)
     customers: dict[str, Customers] = {}
     params = {**asked.params, **known_values(planned)}
-    by = planned.customers if planned.customers is not None else None
+    by = planned.customers
+    if by is not None:
+        # An id of before a merge still leads to records, which have another id now.
+        by = tuple(one for one in by if asked.xref.resolve_id(one) == one)
     if keys is not None and not planned.key:
         by = tuple(str(key) for key in keys)
     elif keys is not None:
