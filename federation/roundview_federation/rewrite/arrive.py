@@ -57,7 +57,7 @@ def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arr
         f"{prefix.get(name, 'f_')}{name}" if name not in LATE or name in prefix else LATE[name]
         for name in unfolded.outputs
     )
-    row = f"(origin, key, {_slot(unfolded)}, {code.parent_key()}, {outputs})"
+    row = f"(origin, key, {code.slot()}, {code.parent_key()}, {outputs})"
     code.line(f"out[owner].append({row})")
 
     def compiled() -> Arrival:
@@ -129,12 +129,6 @@ class _Converting:
             self._code = namespace["convert"]
             self._namespace = namespace
         self._code(rows, *others)
-
-
-def _slot(unfolded: Unfolded) -> str:
-    if not unfolded.branch.lists:
-        return repr(unfolded.slot)
-    return f"{unfolded.slot + '/'!r} + position" if unfolded.slot else "position"
 
 
 def _guard(code: FieldCode, pushed: Pushed) -> None:

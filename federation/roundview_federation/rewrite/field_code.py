@@ -51,6 +51,8 @@ class FieldCode(RowCode):
         elif name == "organization_key":
             self.line(f"f_{name} = None")
             self.owner(f"f_{name}", self.unfolded.organization)
+        elif name == "slot":
+            self.line(f"f_{name} = {self.slot()}")
         elif name in COMMON_FIELDS:
             value = getattr(self.unfolded.source.defaults, _SOURCE_DEFAULTS.get(name, ""), None)
             self.line(f"f_{name} = {self.constant(value or None)}")
@@ -69,6 +71,13 @@ class FieldCode(RowCode):
     def is_mapped(self, name: str) -> bool:
         """Tells whether the branch says where a field comes from."""
         return name in self._fields
+
+    def slot(self) -> str:
+        """Returns the text of the slot: its name, and which element of a list it is."""
+        own = self.unfolded.slot
+        if not self.branch.lists:
+            return repr(own)
+        return f"{own + '/'!r} + position" if own else "position"
 
     def parent_key(self) -> str:
         """Returns the text of the key of the row above, `None` where there is no parent."""
