@@ -199,7 +199,7 @@ def _name(node: exp.Expr) -> tuple[str, str]:
 
 def _aggregates(projection: exp.Expr) -> bool:
     """Tells whether an expression makes one row of many: a window's function does not."""
-    for one in projection.find_all(exp.AggFunc):
+    for one in filter(is_aggregate, projection.walk()):
         above = one.parent if isinstance(one.parent, exp.Filter) else one
         if not isinstance(above.parent, exp.Window) or above.parent.this is not above:
             return True
