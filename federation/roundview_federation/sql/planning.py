@@ -90,7 +90,7 @@ def plan_query(text: str, planner: Planner, schema: Relations, *, allow_scan: bo
     reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
     if finished is not None and lookup and reads[finished.read].choice.bind != _found(lookup):
         finished = None
-    if finished is not None and finished.limit is not None:
+    if finished is not None and finished.limit is not None and _asks_all(finished, reads):
         one = reads[finished.read]
         first = FirstRows(finished.offset + finished.limit, finished.order)
         reads[finished.read] = replace(one, alone=replace(one.alone, first=first))
@@ -103,6 +103,11 @@ def plan_query(text: str, planner: Planner, schema: Relations, *, allow_scan: bo
         uses_clock=translated.uses_clock,
         direct=finished,
     )
+
+
+def _asks_all(finished: Direct, reads: Mapping[str, PlannedRead]) -> bool:
+    """Tells whether a read is asked with every condition: only then may it be cut."""
+    return len(reads[finished.read].conditions.trees) == len(finished.conditions)
 
 
 async def plans_of(

@@ -360,7 +360,7 @@ SELECT a.id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE a.x = 1 AND b.x = 2)
 -- Clocks and what the asker gives stay
 SELECT b.id FROM b WHERE b.at < current_timestamp
 -- becomes
--- r0 b: all rows
+-- r0 b: at < CURRENT_TIMESTAMP
 
 -- Nor by one with a computed arm
 SELECT b.id FROM (SELECT id AS k FROM a UNION ALL SELECT x + 1 FROM c) AS v JOIN b ON b.a_id = v.k
@@ -374,3 +374,14 @@ SELECT b.id FROM b WHERE b.a_id IN (SELECT id FROM a UNION ALL SELECT 4)
 -- becomes
 -- r0 b: all rows
 -- r1 a: all rows
+
+-- Truth values and negative numbers are constants too
+SELECT c.id FROM c WHERE c.ok = true AND c.x >= -3 AND c.x <> NULL
+-- becomes
+-- r0 c: ok = TRUE; x >= -3; x <> NULL
+
+-- And whatever has no column
+SELECT a.id FROM a LEFT JOIN b ON b.a_id = a.id WHERE a.d >= DATE '2024-02-29' - INTERVAL '1 month' AND b.x IN (1, 1 + 1) AND b.x = coalesce(b.a_id, 1)
+-- becomes
+-- r0 a: d >= CAST('2024-02-29' AS DATE) - (CAST('1 month' AS INTERVAL))
+-- r1 b: x IN (1, 1 + 1); a_id in r0.id

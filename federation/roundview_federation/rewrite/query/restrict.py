@@ -80,7 +80,7 @@ def is_strict(node: exp.Expr) -> bool:
             return False
         return isinstance(inner, _STRICT) and is_strict(inner)
     if isinstance(node, _STRICT):
-        return all(isinstance(_uncast(one), exp.Column | exp.Literal) for one in _operands(node))
+        return all(_is_certain(one) for one in _operands(node))
     return False
 
 
@@ -241,10 +241,11 @@ def _narrow(tree: exp.Expr, derived: Derived) -> None:
             one.where.append(condition)
 
 
-def _uncast(node: exp.Expr) -> exp.Expr:
+def _is_certain(node: exp.Expr) -> bool:
+    """Tells whether an operand has no column, or is NULL wherever its column is."""
     while isinstance(node, exp.Cast):
         node = node.this
-    return node
+    return isinstance(node, exp.Column) or node.find(exp.Column, exp.Query) is None
 
 
 def _aliases(source: exp.Expr) -> frozenset[str]:

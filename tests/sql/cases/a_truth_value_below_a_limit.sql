@@ -1,0 +1,2 @@
+-- ordered
+SELECT ident FROM parcel WHERE active = true ORDER BY ident LIMIT 2
