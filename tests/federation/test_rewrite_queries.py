@@ -92,7 +92,7 @@ def test_conditions(golden: Callable[[Path, str], None]) -> None:
     types = {name: type_ for columns in SCHEMA.values() for name, type_ in columns.items()}
 
     def made(text: str) -> Iterator[str]:
-        found = plain(_bare(text), types)
+        found = plain(_bare(resolve(gate(text), SCHEMA)), types)
         yield from (f"-- {_valued(tree, found)}" for tree in found.trees)
         yield f"-- which is {'all' if found.is_whole else 'not all'} that is said"
 
@@ -104,7 +104,7 @@ def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
         tree = sqlglot.parse_one(text, read="postgres")
         entity = tree.find(exp.Table).name
         types = catalog.canonical.entities[entity].types
-        conjuncts = _bare(text)
+        conjuncts = _bare(tree)
         keys = [one for one in conjuncts if isinstance(one.args.get("expression"), exp.Any)]
         found = plain([one for one in conjuncts if one not in keys], types)
         for key in keys:
@@ -178,8 +178,9 @@ def _restricted(one: Read) -> str:
     return f"{_place(one)}: {'; '.join([*where, *binds]) or 'all rows'}"
 
 
-def _bare(text: str) -> list[exp.Expr]:
-    tree = sqlglot.parse_one(text, read="postgres")
+def _bare(tree: exp.Expr) -> list[exp.Expr]:
+    for column in tree.find_all(exp.Column):
+        column.set("table", None)
     return [conjunct.copy() for conjunct in expressions.conjuncts(tree.args["where"].this)]
 
 

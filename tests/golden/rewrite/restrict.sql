@@ -357,7 +357,7 @@ SELECT a.id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE a.x = 1 AND b.x = 2)
 -- r0 a: all rows
 -- r1 b: x = 2
 
--- Clocks and what the asker gives stay
+-- A clock restricts, though no source is asked by it
 SELECT b.id FROM b WHERE b.at < current_timestamp
 -- becomes
 -- r0 b: at < CURRENT_TIMESTAMP

@@ -7,6 +7,7 @@ in the residual, which has these too.
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -29,6 +30,7 @@ _FLIPPED: Mapping[type[exp.Expr], type[exp.Binary]] = {
 }
 _WHOLE = {Kind.INTEGER: 31, Kind.BIGINT: 63}
 _MOST_VALUES = 10_000
+_ONE_PART = re.compile(r"([+-]?[0-9]{1,6}) (YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +198,9 @@ def _constant(node: exp.Expr) -> date | datetime | None:
         return found if is_time or node.to.this is exp.DType.DATE else None
     if isinstance(node, exp.Add | exp.Sub):
         start, step = _constant(node.this), node.expression.unnest()
-        if start is not None and isinstance(step, exp.Interval):
-            return _moved(start, step, -1 if isinstance(node, exp.Sub) else 1)
+        count, unit = _step(step)
+        if start is not None and unit:
+            return _moved(start, count if isinstance(node, exp.Add) else -count, unit)
     return None
 
 
@@ -216,12 +219,19 @@ def _iso(text: str) -> datetime | None:
     return moment
 
 
-def _moved(start: date | datetime, step: exp.Interval, sign: int) -> datetime | None:
-    unit = step.unit.name.upper().rstrip("S") if step.unit is not None else ""
-    try:
-        count = sign * int(step.this.name)
-    except (ValueError, AttributeError):
-        return None
+def _step(node: exp.Expr) -> tuple[int, str]:
+    """Reads an interval of one part, such as 3 months; other intervals have no unit."""
+    if isinstance(node, exp.Interval) and node.unit is not None:
+        text = f"{node.this.name} {node.unit.name}"
+    elif isinstance(node, exp.Cast) and node.to.is_type("interval"):
+        text = node.this.name
+    else:
+        return 0, ""
+    found = _ONE_PART.fullmatch(text.strip().upper())
+    return (int(found[1]), found[2]) if found is not None else (0, "")
+
+
+def _moved(start: date | datetime, count: int, unit: str) -> datetime | None:
     moment = start if isinstance(start, datetime) else datetime.combine(start, time.min)
     if moment.tzinfo is not None:
         # Days and months are those of the session, which is in UTC.
