@@ -292,6 +292,9 @@ def _key_text(batch: Batch, *, parts: tuple[tuple[int, bool], ...], prefix: str)
 
 def _as_type(batch: Batch, *, at: int, type_: pa.DataType) -> pa.Array:
     column = batch.rows.column(at)
+    if pa.types.is_decimal(type_) and pa.types.is_integer(column.type):
+        # Arrow asks for room for the largest whole number, whichever there are.
+        column = pc.cast(column, pa.decimal128(38, type_.scale))
     return column if column.type == type_ else pc.cast(column, type_)
 
 

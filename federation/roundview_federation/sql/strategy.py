@@ -95,7 +95,12 @@ def choose(
         for bind in reads[name].binds:
             if bind.column not in bindable[name] or any(n not in chosen for n, _ in bind.of):
                 continue
-            if not all(chosen[n].estimate <= _SELECTIVE * estimates[n].total for n, _ in bind.of):
+            few = (
+                # All that a lookup has is the one who was found.
+                bool(reads[n].arguments) or chosen[n].estimate <= _SELECTIVE * estimates[n].total
+                for n, _ in bind.of
+            )
+            if not all(few):
                 # Keys of a whole relation leave nothing out.
                 continue
             keys = sum(chosen[n].estimate for n, _ in bind.of)
@@ -104,7 +109,7 @@ def choose(
         if best is None:
             chosen[name] = Choice(None, own.rows, f"about {own.rows:.0f} of {own.total:.0f} rows")
             continue
-        whole = sum(estimates[n].total for n, _ in best.of)
+        whole = sum(estimates[n].total for n, _ in best.of if not reads[n].arguments)
         # As many rows fall to each key as to any other; a customer that was looked up has some.
         rows = min(own.rows, own.rows * fewest / whole if whole else _PER_CUSTOMER)
         others = " and ".join(f"{n}.{column}" for n, column in best.of)

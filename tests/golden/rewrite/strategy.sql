@@ -44,7 +44,7 @@ SELECT o.source_key FROM item AS i JOIN sales_order AS o ON o.grand_total = i.pr
 SELECT o.order_number FROM lookup('email', 'q@example.com') AS l JOIN sales_order AS o ON o.customer_id = l.customer_id
 -- becomes
 -- r0 lookup alone: about 1 of 1 rows
--- r1 sales_order alone: about 280000 of 280000 rows
+-- r1 sales_order by customer_id: about 280000 rows, 20 by the 1 keys of r0.customer_id
 
 -- A customer by name
 SELECT o.order_number FROM sales_order AS o WHERE o.customer_id = '0190f3c0-0000-7000-8000-000000000001'
