@@ -102,13 +102,15 @@ def test_conditions(golden: Callable[[Path, str], None]) -> None:
 def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
     def made(text: str) -> Iterator[str]:
         tree = sqlglot.parse_one(text, read="postgres")
-        entity = tree.find(exp.Table).name
+        (table,) = tree.find_all(exp.Table)
+        entity = table.name
         types = catalog.canonical.entities[entity].types
         conjuncts = _bare(tree)
         keys = [one for one in conjuncts if isinstance(one.args.get("expression"), exp.Any)]
         found = plain([one for one in conjuncts if one not in keys], types)
         for key in keys:
-            key.right.set("this", key.right.this.unnest())
+            for place in key.find_all(exp.Any):
+                place.set("this", place.this.unnest())
         masks = {("item", "label"): expressions.parse("left(label, 1)")}
         decision = _everything(catalog, masks if "masked" in text else {})
         section = Section(

@@ -155,10 +155,13 @@ class _Narrowing:
         if mapping is None:
             self._bind(name, param)
             return True
+        target = self._unfolded.entity.types[name]
+        if target.kind is Kind.ENUM and not any(one in target.values for one in wanted):
+            return False
         if mapping.codes is not None:
             self._coded(mapping, wanted, param)
             return True
-        column = self._column(mapping, self._unfolded.entity.types[name])
+        column = self._column(mapping, target)
         if column is None:
             if len(wanted) == 1 and isinstance(wanted[0], str):
                 self._computed(name, wanted[0], param)

@@ -261,3 +261,19 @@ SELECT 1 FROM sales_order WHERE fetched_at > '2024-01-01'
 -- becomes
 -- store.sales_order: all rows
 -- tills.sales_order: all rows
+
+-- An enum has its values only
+SELECT 1 FROM item WHERE kind = 'IN'
+-- becomes
+-- attic.item/old: not asked
+-- attic.item/lost: not asked
+-- store.item: not asked
+-- tills.item: not asked
+
+-- Of a list some
+SELECT 1 FROM item WHERE kind IN ('IN', 'out')
+-- becomes
+-- attic.item/old: not asked
+-- attic.item/lost: not asked
+-- store.item: all rows
+-- tills.item: t.state IN ('2')
