@@ -9,6 +9,7 @@ raising it is a decision.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.sql.oracles import Answer, PostgresOracle, answered_by_duckdb, differ
 from tests.sql.stores import Servers
 
 FOLDER = Path(__file__).parents[1] / "golden/queries"
+# Servers estimate large tables anew in every run.
+_ROUGHLY = re.compile(r"\b[0-9]{4,}(?= (?:of|rows|by|keys)\b)")
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/query.sql"))
 
 
@@ -53,17 +56,22 @@ async def test_a_golden_query_runs_as_planned(
     estate = estates[next(mark[5:].strip() for mark in marks if mark.startswith("over:"))]
     is_odd = estate.split is odd_world.SPLIT
     got = await asked(estate.connection, text)
-    if "source" not in text:
+    if "source" not in _uncommented(text):
         right = await oracle.answer(text) if is_odd else answered_by_duckdb(estate.truth, text)
         told = difference(right, got.answer, ordered="ordered" in marks, typed=is_odd)
         assert told == ""
-    golden(folder / "plan.txt", await explained(estate.connection, text))
+    plan = await explained(estate.connection, text)
+    golden(folder / "plan.txt", _ROUGHLY.sub("…", plan))
     golden(folder / "result.json", _shown(got.answer, is_ordered="ordered" in marks))
     bound = folder / "fetched.txt"
     if update_golden and not bound.exists():
         bound.write_text(f"{got.rows_fetched}\n", encoding="utf-8")
     assert bound.exists(), "say how many rows sources may send: run with --update-golden"
     assert got.rows_fetched <= int(bound.read_text(encoding="utf-8"))
+
+
+def _uncommented(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 
 
 def _shown(answer: Answer, *, is_ordered: bool) -> str:
