@@ -37,6 +37,7 @@ from roundview_federation.rewrite.query.reads import Reading, read
 from roundview_federation.rewrite.query.sources import Read
 from roundview_federation.rewrite.unfold import unfold
 from roundview_federation.sql.planning import plan_query
+from roundview_federation.sql.relations import visible
 
 GOLDEN = Path(__file__).parents[1] / "golden/rewrite"
 CAPABILITIES: dict[str, Capabilities] = {
@@ -137,7 +138,8 @@ def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
 def test_strategy(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
     def made(text: str) -> Iterator[str]:
         planner = Planner(catalog, {})
-        planned = plan_query(text, planner, _everything(catalog), allow_scan=True)
+        schema = visible(catalog, _everything(catalog))
+        planned = plan_query(text, planner, schema, allow_scan=True)
         for name, one in planned.reads.items():
             by = f"by {one.choice.bind.column}" if one.choice.bind is not None else "alone"
             yield f"-- {name} {one.read.relation} {by}: {one.choice.why}"

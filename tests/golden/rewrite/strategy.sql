@@ -43,7 +43,7 @@ SELECT o.source_key FROM item AS i JOIN sales_order AS o ON o.grand_total = i.pr
 -- The customers of a lookup
 SELECT o.order_number FROM lookup('email', 'q@example.com') AS l JOIN sales_order AS o ON o.customer_id = l.customer_id
 -- becomes
--- r0 lookup alone: about 1 of 1 rows
+-- r0 lookup alone: about 1 of 50000 rows
 -- r1 sales_order by customer_id: about 280000 rows, 20 by the 1 keys of r0.customer_id
 
 -- A customer by name
