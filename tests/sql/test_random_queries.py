@@ -22,7 +22,7 @@ from tests.sql.random_queries import query
 
 QUERIES = int(os.environ.get("ROUNDVIEW_QUERIES", "500"))
 AT_ONCE = 125
-MOST_REFUSED = 0.1
+MOST_REFUSED = 0.25
 """Share of the questions of one test that may be refused."""
 MOST_SHOWN = 3
 

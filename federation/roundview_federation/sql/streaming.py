@@ -120,7 +120,14 @@ async def read_streams(
 
 
 def _arrived(arrivals: tuple[ColumnArrival, ...], batch: Batch, xref: Xref) -> list[pa.RecordBatch]:
-    made = [arrival.convert(batch) for arrival in arrivals]
+    try:
+        made = [arrival.convert(batch) for arrival in arrivals]
+    except pa.ArrowInvalid:
+        raise RequestError(
+            f"{batch.origin.source} has a value that its canonical type does not hold",
+            code="RV105",
+            hint="roundview check --live names the columns",
+        ) from None
     return [
         with_customers(one, batch.origin.source, xref) if wants_customers(one) else one
         for one in made
