@@ -76,4 +76,4 @@ $(INSTALLED): pyproject.toml | .venv/bin/python
 
 $(OLDEST_DUCKDB): | $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ \
-	'duckdb==1.5.5'
+	'duckdb==1.5.5' 'pytz>=2024.1'

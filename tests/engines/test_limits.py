@@ -188,9 +188,9 @@ async def test_cancelling_in_the_middle_of_a_batch_is_survived(survivor: DuckDBE
             task = asyncio.ensure_future(ask(session))
             for _ in range(3):
                 await asyncio.sleep(0)
+            # A fast machine may be done already.
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert task.cancelled()
         await answers(survivor)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from roundview_catalog.model import COMMON_FIELDS, Catalog
-from roundview_catalog.types import Kind, Type
+from roundview_catalog.types import Type
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.sql.derived import Relations
@@ -29,8 +29,3 @@ def visible(catalog: Catalog, decision: Decision) -> Relations:
 def is_ours(relation: str) -> bool:
     """Tells whether no source is read for the rows of a relation."""
     return relation == LOOKUP or relation in OWN
-
-
-def is_whole(type_: Type) -> bool:
-    """Tells whether values are whole numbers."""
-    return type_.kind in (Kind.INTEGER, Kind.BIGINT)
