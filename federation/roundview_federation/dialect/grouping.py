@@ -14,15 +14,8 @@ AGGREGATES: tuple[type[exp.Expr], ...] = (
     exp.GroupConcat, exp.ArrayAgg, exp.PercentileCont, exp.PercentileDisc, exp.WithinGroup,
     exp.Grouping,
 )  # fmt: skip
-AGGREGATE_NAMES = frozenset(
+MISSING_AGGREGATES = frozenset(
     [
-        "every",
-        "stddev",
-        "stddev_samp",
-        "stddev_pop",
-        "variance",
-        "var_samp",
-        "var_pop",
         "corr",
         "covar_pop",
         "covar_samp",
@@ -38,9 +31,20 @@ AGGREGATE_NAMES = frozenset(
         "bit_and",
         "bit_or",
         "bit_xor",
-        "mode",
     ]
 )
+"""Aggregates that PostgreSQL has and Roundview does not."""
+
+AGGREGATE_NAMES = MISSING_AGGREGATES | {
+    "every",
+    "stddev",
+    "stddev_samp",
+    "stddev_pop",
+    "variance",
+    "var_samp",
+    "var_pop",
+    "mode",
+}
 
 
 def is_aggregate(node: exp.Expr) -> bool:

@@ -114,7 +114,7 @@ def _read(
         name=one.name,
         relation=one.relation,
         columns=tuple(planned.columns),
-        conditions=tuple(_hidden(tree) for tree in planned.conditions.trees),
+        conditions=tuple(_written(tree) for tree in planned.conditions.trees),
         strategy=strategy,
         why=planned.choice.why,
         fragments=tuple(_fragments(plan, connectors)) if plan is not None else (),
@@ -149,6 +149,6 @@ def _policy(decision: Decision, entities: set[str]) -> list[str]:
     return [*filters, *masks]
 
 
-def _hidden(tree: exp.Expr) -> str:
+def _written(tree: exp.Expr) -> str:
     """Writes a condition with the name of its value."""
     return tree.sql(dialect="duckdb").replace("$", ":")

@@ -41,9 +41,6 @@ from roundview_federation.sql.streaming import (
 from roundview_federation.sql.tables import table
 from roundview_identity.store import Xref
 
-_MANY_ROWS = 2_000
-"""From so many rows on a stream costs less than its start."""
-
 
 @dataclass(slots=True)
 class ReadRun:

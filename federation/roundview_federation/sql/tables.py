@@ -9,25 +9,20 @@ import orjson
 import pyarrow as pa
 
 from roundview_catalog.types import Kind, Type
+from roundview_federation.connectors.columns import arrow_type as sent_type
 
 _MONEY = (18, 4)
-_TYPES = {
-    Kind.INTEGER: pa.int32(),
-    Kind.BIGINT: pa.int64(),
-    Kind.FLOAT: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.DATE: pa.date32(),
-    Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
-    Kind.TIMESTAMPTZ: pa.timestamp("us", "UTC"),
-}
 
 
 def arrow_type(type_: Type) -> pa.DataType:
-    """Returns the Arrow type of a canonical column; texts of all kinds are strings."""
+    """Returns the Arrow type of a canonical column: every time is an instant, every text a string.
+
+    Decimals that declare no digits have those of money.
+    """
     if type_.kind is Kind.DECIMAL:
         precision = type_.precision or _MONEY[0]
         return pa.decimal128(precision, _MONEY[1] if type_.scale is None else type_.scale)
-    return _TYPES.get(type_.kind, pa.string())
+    return sent_type(Type(Kind.TIMESTAMPTZ) if type_.is_time else type_)
 
 
 def table(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, Type], offset: int) -> pa.Table:
