@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -11,11 +12,15 @@ import pytest
 from tests.connectors import mariadb_server, postgres_server, world
 from tests.connectors.opening import Places, fragment, opened
 
+from roundview_catalog.model import SourceColumn, SourceTable
+from roundview_catalog.tables import FileTable
+from roundview_catalog.types import parse_type
+from roundview_federation.connectors.files.connector import FilesConnector
 from roundview_federation.connectors.port import Connector
 from roundview_federation.key_sets import part_of_keyset
 from roundview_federation.resilience.deadline import Deadline
 
-TECHNOLOGIES = ("postgres", "mysql", "sqlite")
+TECHNOLOGIES = ("postgres", "mysql", "sqlite", "files")
 DATABASE = "rows_" + postgres_server.WORLD
 CLIENTS = ("a", "b", "B", "b ", "ü'\\")
 NUMBERS = 400
@@ -34,6 +39,10 @@ async def bills(
     request: pytest.FixtureRequest, places: Places, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Connector]:
     folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "files":
+        yield (files := _files(folder))
+        await files.close()
+        return
     connection = await _made(request.param, places, folder)
     first = opened(world.source("shop", request.param, connection, {}))
     tables = await first.introspect()
@@ -61,6 +70,9 @@ async def test_keys_that_cannot_be_there_cost_no_others(bills: Connector) -> Non
 
 
 async def test_rows_are_found_by_the_index_of_all_columns(bills: Connector) -> None:
+    if isinstance(bills, FilesConnector):
+        assert bills.explain(bills.compile(fragment(SQL))).count("UNNEST(") == 2
+        return
     call = bills.compile(fragment(SQL))
     for keys in ([("a", 1), ("b", 2)], [("a", 1)]):
         (access,) = await bills.accesses(call, _params(keys), Deadline.after(10))
@@ -76,6 +88,20 @@ def _params(keys: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     parts = zip(*keys, strict=True)
     named = {part_of_keyset("keys", at): list(part) for at, part in enumerate(parts)}
     return {"keys": list(keys), **named}
+
+
+def _files(folder: Path) -> Connector:
+    rows = [(client, number) for client in CLIENTS for number in range(NUMBERS)]
+    lines = (
+        json.dumps({"id": at, "client": client, "number": number})
+        for at, (client, number) in enumerate(rows)
+    )
+    (folder / "bills.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    types = {"id": "bigint", "client": "text", "number": "bigint"}
+    columns = {name: SourceColumn(name, parse_type(said)) for name, said in types.items()}
+    access = FileTable.model_validate({"path": "bills.jsonl"})
+    table = SourceTable(name="bills", physical="bills", columns=columns, access=access)
+    return opened(world.source("shop", "files", {"root": str(folder)}, {"bills": table}))
 
 
 async def _made(technology: str, places: Places, folder: Path) -> dict[str, Any]:

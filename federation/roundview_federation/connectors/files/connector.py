@@ -358,9 +358,20 @@ def typed_keys(keys: list[Any], kind: Kind) -> list[Any]:
 
 
 def _typed(call: FilesCall, params: Mapping[str, Any]) -> dict[str, list[Any]]:
-    return {
+    keys = {
         asked: typed_keys(params[asked], call.kinds[asked]) for asked in call.names.keysets.values()
     }
+    for keyset, parts in call.composite.items():
+        if any(len(keys[part]) != len(params[part]) for part in parts):
+            # A part that no column can hold takes its whole key with it.
+            held = [frozenset(keys[part]) for part in parts]
+            rows = [
+                row
+                for row in params[keyset]
+                if all(part in values for part, values in zip(row, held, strict=True))
+            ]
+            keys |= {part: [row[at] for row in rows] for at, part in enumerate(parts)}
+    return keys
 
 
 def _is_utf8(text: str) -> bool:

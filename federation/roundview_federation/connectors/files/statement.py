@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ from roundview_federation.connectors.statement import (
     with_key_parts,
     with_views,
 )
-from roundview_federation.key_sets import keyset_of
+from roundview_federation.key_sets import keyset_of, part_of_keyset
 from roundview_federation.plan import ChildRows, Fragment
 from roundview_federation.top_rows import TOP, Top
 
@@ -46,15 +46,17 @@ class FileInput:
 class FilesCall:
     """One statement; `kinds` are the types of the columns that key sets are compared with.
 
-    `one` is the text for exactly one key in every set: equality prunes row groups by their
-    statistics and bloom filters, a list does not. `tolerant` is the parameter that says
-    whether a line of JSON that is still being written may be left out.
+    `composite` has the parts of each key set of several columns. `one` is the text for exactly
+    one key in every set: equality prunes row groups by their statistics and bloom filters, a
+    list does not. `tolerant` is the parameter that says whether a line of JSON that is still
+    being written may be left out.
     """
 
     many: str
     one: str
     names: BoundNames
     kinds: Mapping[str, Kind]
+    composite: Mapping[str, tuple[str, ...]]
     inputs: tuple[FileInput, ...]
     tolerant: str
     row_cap: int
@@ -76,6 +78,7 @@ _TYPES: Final[Mapping[Kind, str]] = {
 
 def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> FilesCall:
     """Returns the statement of a fragment."""
+    composite = dict(_rows_of_keys(fragment.tree))
     fragment = with_key_parts(fragment)
     scope = scope_of(fragment, tables)
     asked = (fragment.tree, *(child.tree for child in fragment.children))
@@ -99,6 +102,8 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Files
         found = keyset_of(node)
         if found is not None:
             node.set("expression", exp.Placeholder(this=found[1]))
+    for name, columns in composite.items():
+        tree.where(_is_row_of(columns, name), copy=False)
     names = bind_names(tree, fragment.keysets, kept=(*files, _TOLERANT))
     bind_names(single, fragment.keysets, kept=(*files, _TOLERANT))
     is_tolerant = any(node.name == _TOLERANT for node in tree.find_all(exp.Placeholder))
@@ -107,6 +112,7 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Files
         one=single.sql(dialect="duckdb", identify=True, copy=False),
         names=names,
         kinds=kinds,
+        composite={name: _parts(name, len(columns)) for name, columns in composite.items()},
         inputs=tuple(inputs),
         tolerant=_TOLERANT if is_tolerant else "",
         row_cap=fragment.row_cap,
@@ -201,6 +207,29 @@ def _readable(tree: exp.Select, types: tuple[Type, ...]) -> None:
             value = node.this if isinstance(node, exp.Alias) else node
             utc = _utc(value.copy())
             node.replace(exp.alias_(utc, node.alias_or_name, quoted=True))
+
+
+def _rows_of_keys(tree: exp.Select) -> Iterator[tuple[str, list[exp.Expr]]]:
+    """Yields each key set of several columns and what it is compared with."""
+    for node in qualified(tree).find_all(exp.EQ):
+        found = keyset_of(node)
+        if found is not None and isinstance(found[0], exp.Tuple):
+            yield found[1], found[0].expressions
+
+
+def _is_row_of(columns: Sequence[exp.Expr], keyset: str) -> exp.Expr:
+    """Returns whether columns are those of one key: a part of each may be of two keys.
+
+    The lists of the parts stay beside it, because they choose files and row groups.
+    """
+    row = exp.Anonymous(this="row", expressions=[column.copy() for column in columns])
+    parts = [exp.Explode(this=exp.Placeholder(this=name)) for name in _parts(keyset, len(columns))]
+    keys = exp.select(exp.Anonymous(this="row", expressions=parts))
+    return exp.In(this=row, query=exp.Subquery(this=keys))
+
+
+def _parts(keyset: str, count: int) -> tuple[str, ...]:
+    return tuple(part_of_keyset(keyset, at) for at in range(count))
 
 
 def _child(child: ChildRows, tree: exp.Select, scope: Scope) -> exp.Expr:
