@@ -1,0 +1,44 @@
+"""Decides which servers the tests of Trino share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.connectors import mariadb_server, postgres_server
+from tests.sql.stores import Servers
+from tests.trino import obtaining
+from tests.trino.trino_server import TrinoServer, trino_server
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "master")
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder that is the same for every worker of a run."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if WORKER != "master" else base
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrinoServer]:
+    """Starts the run's Trino."""
+    if missing := obtaining.missing():
+        pytest.skip(missing)
+    with trino_server(shared_folder(tmp_path_factory)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Starts the run's PostgreSQL and MariaDB."""
+    for one in (postgres_server, mariadb_server):
+        if one.binaries() is None:
+            pytest.skip(one.MISSING)
+    folder = shared_folder(tmp_path_factory)
+    with (
+        postgres_server.postgres_server(folder) as postgres,
+        mariadb_server.mariadb_server(folder) as mariadb,
+    ):
+        yield Servers(postgres, mariadb)
