@@ -158,6 +158,12 @@ class Origin:
     as_of: datetime
 
 
+UNKNOWN_CODE = "code of "
+"""Stands before the field in the note of a code that its mapping does not name."""
+
+NOT_ASKED = "person"
+"""The note of a row that belongs to nobody who was asked for."""
+
 ROW_HEAD = ("origin", "source_key", "slot", "parent_key")
 """What stands before a section's columns in a row tuple; None each in rows of `customer`."""
 
@@ -199,7 +205,8 @@ class KeySet:
 class ArrivalContext:
     """What generated arrival code reads while it turns one answer into rows.
 
-    `owners`: native person key -> index of the customer; `note(name)` counts a field's problem.
+    `owners`: native person key -> index of the customer; `note(name)` counts a field's problem
+    (UNKNOWN_CODE before the name, or NOT_ASKED).
     """
 
     origin: Origin

@@ -84,7 +84,8 @@ class Found:
 class SourceStatus:
     """What one source did for this answer; `status` is ok | partial | failed.
 
-    `code` is GraphQL's. `problems` counts values that did not convert and rows not asked for.
+    `code` is GraphQL's. `problems` counts values that did not convert and rows not asked for;
+    `noted` names their fields.
     """
 
     name: str
@@ -99,6 +100,7 @@ class SourceStatus:
     hint: str = ""
     is_truncated: bool = False
     problems: int = 0
+    noted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -55,6 +55,11 @@ class _Told:
         return self.result.missing
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """Names fields that are NULL in some rows because of what their source holds."""
+        return self.result.notices
+
+    @property
     def sources(self) -> tuple[SourceStatus, ...]:
         """Returns what each source did."""
         return self.result.statuses

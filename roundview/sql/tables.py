@@ -67,7 +67,7 @@ def show_answer(answer: SqlAnswer, most: int) -> Shown:
 
 
 def footer(answer: SqlAnswer, shown: Shown, seconds: float | None) -> list[str]:
-    """Returns what is said below an answer: what it took, then a line for each missing source."""
+    """Returns what is said below an answer: what it took, what is missing, what is NULL instead."""
     rows = f"{shown.rows} row{'' if shown.rows == 1 else 's'}"
     parts = [f"first {rows}, there are more" if shown.has_more else rows]
     if seconds is not None:
@@ -75,7 +75,8 @@ def footer(answer: SqlAnswer, shown: Shown, seconds: float | None) -> list[str]:
     parts += [f"{answer.rows_fetched} rows fetched", answer.engine]
     reasons = {one.name: f" {one.rv_code} {one.reason}" for one in answer.sources if one.rv_code}
     missing = [f"missing: {name}{reasons.get(name, '')}" for name in answer.missing]
-    return [" · ".join(parts), *(harmless(line).rstrip() for line in missing)]
+    notices = [f"notice: {one}" for one in answer.notices]
+    return [" · ".join(parts), *(harmless(line).rstrip() for line in (*missing, *notices))]
 
 
 def _cell(value: str | None, widest: int | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from roundview_catalog.errors import SourceError
@@ -22,6 +22,7 @@ class _Entry:
     has_answered: bool = False
     error: SourceError | None = None
     problems: int = 0
+    noted: set[str] = field(default_factory=set)
     origin: Origin | None = None
 
 
@@ -64,11 +65,12 @@ class Ledger:
         entry.error = entry.error or error
 
     def noter(self, source: str) -> Callable[[str], None]:
-        """Returns what counts the problems of fields while rows arrive."""
+        """Returns what counts the problems of fields while rows arrive, and keeps their names."""
         entry = self._entry(source)
 
-        def note(_: str) -> None:
+        def note(problem: str) -> None:
             entry.problems += 1
+            entry.noted.add(problem)
 
         return note
 
@@ -103,6 +105,7 @@ def _status(name: str, entry: _Entry) -> SourceStatus:
         hint=error.hint if error else "",
         is_truncated=entry.is_truncated,
         problems=entry.problems,
+        noted=frozenset(entry.noted),
     )
 
 

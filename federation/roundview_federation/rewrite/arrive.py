@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlglot import exp
 
-from roundview_federation.plan import Arrival, Handover, KeySet
+from roundview_federation.plan import NOT_ASKED, Arrival, Handover, KeySet
 from roundview_federation.rewrite.field_code import FieldCode
 from roundview_federation.rewrite.push import Pushed
 from roundview_federation.rewrite.row_code import LATE
@@ -37,7 +37,7 @@ def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arr
     if unfolded.branch.lists:
         code.namespace |= {"each_element": each_element, "lists": code.lists()}
     _guard(code, pushed)
-    _owner(code, pushed, problem="person")
+    _owner(code, pushed, problem=NOT_ASKED)
     _key(code)
     if unfolded.entity.bearing:
         code.line("is_unread = False")

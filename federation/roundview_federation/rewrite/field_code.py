@@ -14,6 +14,7 @@ from roundview_catalog.mapped import FieldMapping, PersonKey
 from roundview_catalog.model import COMMON_FIELDS
 from roundview_catalog.reading import known_texts, reader
 from roundview_catalog.types import Kind, Type
+from roundview_federation.plan import UNKNOWN_CODE
 from roundview_federation.rewrite.push import FragmentDraft, pushed_decimal, pushed_value
 from roundview_federation.rewrite.row_code import RowCode
 from roundview_federation.rewrite.row_lists import (
@@ -223,7 +224,7 @@ class FieldCode(RowCode):
         self.line(f"    f_{name} = {codes}.get(code, {otherwise})")
         if mapping.otherwise is None:
             self.line(f"    if f_{name} is None and code not in {codes}:")
-            self.line(f"        note({name!r})")
+            self.line(f"        note({UNKNOWN_CODE + name!r})")
 
     def lists(self) -> tuple[Callable[[Any], Any], ...]:
         """Returns what makes the elements of each list from a row of the answer."""

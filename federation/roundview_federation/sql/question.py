@@ -65,6 +65,11 @@ class SqlResult:
         return self.fetched.missing
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """Names fields that are NULL in some rows because of what their source holds."""
+        return self.fetched.notices(self.planned.reads)
+
+    @property
     def statuses(self) -> tuple[SourceStatus, ...]:
         """Returns what each source did for each read."""
         return tuple(status for run in self.fetched.runs.values() for status in run.statuses)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from roundview_catalog.errors import AccessError, RequestError, RoundviewError
 from roundview_federation.execute.rounds import Customers, Gathered, gather
-from roundview_federation.plan import ROW_HEAD, Identifier, Plan
+from roundview_federation.plan import NOT_ASKED, ROW_HEAD, UNKNOWN_CODE, Identifier, Plan
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
@@ -40,6 +40,8 @@ from roundview_federation.sql.streaming import (
 )
 from roundview_federation.sql.tables import table
 from roundview_identity.store import Xref
+
+_KEYS = ("source_key", "slot")
 
 
 @dataclass(slots=True)
@@ -69,6 +71,17 @@ class Fetched:
     def missing(self) -> tuple[str, ...]:
         """Names the sources whose rows are missing."""
         return tuple(sorted({name for run in self.runs.values() for name in run.missing}))
+
+    def notices(self, reads: Mapping[str, PlannedRead]) -> tuple[str, ...]:
+        """Names fields that are NULL in some rows because of what their source holds."""
+        found = {
+            f"{status.name} has {what} of {reads[name].read.relation}.{field}: NULL"
+            for name, run in self.runs.items()
+            for status in run.statuses
+            for what, field in map(_noted, status.noted)
+            if what and field in reads[name].columns
+        }
+        return tuple(sorted(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +180,9 @@ async def _streamed(
     )
     if failures and not asked.is_partial:
         raise failures[min(failures)]
+    if any(failure.code == "RV403" for failure in failures.values()):
+        # One bad value ends a batch; of rows that come one by one it is NULL.
+        return None
     if not asked.is_partial:
         _check_values(planned, ledger.statuses())
     made = pa.Table.from_batches(batches, table((), planned.columns, 0).schema)
@@ -232,12 +248,18 @@ def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun)
 
 def _check_values(planned: PlannedRead, statuses: Sequence[SourceStatus]) -> None:
     for status in statuses:
-        if status.problems:
+        unfit = sorted(
+            name for name in status.noted if name != NOT_ASKED and not name.startswith(UNKNOWN_CODE)
+        )
+        if unfit:
+            relation = planned.read.relation
+            # What was not asked for, a row filter's column, may be hidden from the asker.
+            named = [f"{relation}.{name}" for name in unfit if name in planned.columns]
+            fields = ", ".join(named) or relation
             raise RequestError(
-                f"{status.problems} values of {planned.read.relation} in {status.name} are not "
-                "what the catalog says",
+                f"{status.name} has values of {fields} that are not of their type",
                 code="RV105",
-                hint="correct the mapping, or let them be NULL with --partial",
+                hint="map them with try_cast, or let them be NULL with --partial",
             )
 
 
@@ -252,6 +274,13 @@ def _with_customers(made: pa.Table, gathered: Gathered, asked: Asked) -> pa.Tabl
         for source in pc.unique(sources)
     ]
     return pa.concat_tables(parts) if parts else made
+
+
+def _noted(note: str) -> tuple[str, str]:
+    """Returns what a note says of a field; of what is no field's value it says nothing."""
+    if note.startswith(UNKNOWN_CODE):
+        return "codes without a meaning", note.removeprefix(UNKNOWN_CODE)
+    return ("", "") if note in (NOT_ASKED, *_KEYS) else ("values out of type", note)
 
 
 def _late() -> RoundviewError:
