@@ -285,7 +285,8 @@ def _section(
                 top = top_rows(unfolded, pushed, section, terms)
                 if top is not None and section.page is not None:
                     pushed.draft.tops.append((top, section.page))
-                drafts.arrivals[pushed.draft.id].append(arrive(unfolded, pushed, section.name))
+                arriving = arrive(unfolded, pushed, section.name, is_headless=section.narrows)
+                drafts.arrivals[pushed.draft.id].append(arriving)
         sources.append(branch.source)
     offset = len(ROW_HEAD)
     return PlannedSection(

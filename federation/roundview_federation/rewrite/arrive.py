@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from roundview_federation.plan import NOT_ASKED, Arrival, Handover, KeySet
 from roundview_federation.rewrite.field_code import FieldCode
+from roundview_federation.rewrite.presence import is_named
 from roundview_federation.rewrite.push import Pushed
 from roundview_federation.rewrite.row_code import LATE
 from roundview_federation.rewrite.row_lists import each_element
@@ -24,21 +25,33 @@ from roundview_federation.rewrite.unfold import Unfolded
 _ARRIVAL: Final = ("def convert(rows, out, context):",)
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _CONTEXT: Final = ("origin", "owners", "params", "customer_ids", "link_states", "note")
+_PERSONS: Final = frozenset({"customer_id", "link_state"})
+_HEADS: Final = frozenset({"source_key", *_PERSONS})
 _HANDOVER: Final = ("def convert(rows, out, owners, params):",)
 
 
-def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arrival]:
+def arrive(
+    unfolded: Unfolded, pushed: Pushed, section: str, *, is_headless: bool = False
+) -> Callable[[], Arrival]:
     """Registers the columns that a branch needs and returns what compiles its arrival.
 
     Compilation waits until every section has registered with the shared draft, because
-    children stand after all columns.
+    children stand after all columns. Of rows that are `is_headless` nobody reads the key, the
+    parent's key and whose they are, unless they are among the section's columns.
     """
     code = FieldCode(unfolded, pushed.draft)
     if unfolded.branch.lists:
         code.namespace |= {"each_element": each_element, "lists": code.lists()}
     _guard(code, pushed)
-    _owner(code, pushed, problem=NOT_ASKED)
-    _key(code)
+    asked = _named(code) if is_headless else _HEADS
+    if pushed.bound is not None or asked & _PERSONS:
+        _owner(code, pushed, problem=NOT_ASKED)
+    else:
+        code.line("owner = None")
+    if "source_key" in asked or not is_named(unfolded, pushed.draft.dialect):
+        _key(code)
+    else:
+        code.line("key = None")
     if unfolded.entity.bearing:
         code.line("is_unread = False")
     for name in _used(code):
@@ -57,7 +70,11 @@ def arrive(unfolded: Unfolded, pushed: Pushed, section: str) -> Callable[[], Arr
         f"{prefix.get(name, 'f_')}{name}" if name not in LATE or name in prefix else LATE[name]
         for name in unfolded.outputs
     )
-    row = f"(origin, key, {code.slot()}, {code.parent_key()}, {outputs})"
+    parent_key = "None" if is_headless else code.parent_key()
+    row = f"(origin, key, {code.slot()}, {parent_key}, {outputs})"
+    if not pushed.draft.columns:
+        # A row of nothing is no row to every source.
+        pushed.draft.column(unfolded.branch.key[0], unfolded.branch.key_types[0])
     code.line(f"out[owner].append({row})")
 
     def compiled() -> Arrival:
@@ -177,6 +194,15 @@ def _key(code: FieldCode) -> None:
     for value, name in known:
         code.settle(value, name)
     code.line(f"key = {code.source_key(branch.name, parts, is_sealed=branch.is_sealed)}")
+
+
+def _named(code: FieldCode) -> frozenset[str]:
+    """Returns the canonical columns that a section, its rules and its conditions speak of."""
+    unfolded = code.unfolded
+    trees = (*unfolded.masks.values(), unfolded.row_filter, unfolded.where)
+    found = [c.name for tree in trees if tree is not None for c in tree.find_all(exp.Column)]
+    names = (*unfolded.outputs, *found)
+    return frozenset(one for name in names for one in needed(code, name))
 
 
 def _used(code: FieldCode) -> list[str]:

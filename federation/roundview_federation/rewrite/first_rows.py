@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from roundview_catalog.types import Kind
 from roundview_federation.plan import FirstRows
-from roundview_federation.rewrite.narrow import TYPED, Narrowed
+from roundview_federation.rewrite.narrow import Narrowed
+from roundview_federation.rewrite.presence import TYPED, is_borne, is_present
 from roundview_federation.rewrite.push import Pushed
 from roundview_federation.rewrite.unfold import Unfolded
 
@@ -33,9 +34,8 @@ def first_rows(unfolded: Unfolded, pushed: Pushed, narrowed: Narrowed, wanted: F
     ]
     if len(branch.slots) > 1 or len(same) > 1 or pushed.draft.dialect not in TYPED:
         return False
-    keys = all(_is_present(column, unfolded) for column in branch.key)
-    bearing = unfolded.entity.bearing
-    if not keys or (bearing and not any(_bears(names, unfolded) for names in bearing)):
+    keys = all(is_present(column, unfolded) for column in branch.key)
+    if not keys or not is_borne(unfolded):
         return False
     terms = []
     for name, is_descending, nulls_first in wanted.order:
@@ -66,29 +66,3 @@ def _ordering(name: str, unfolded: Unfolded) -> exp.Column | None:
         # Rounded values may be equal where the source's are not.
         return None
     return column
-
-
-def _bears(names: tuple[str, ...], unfolded: Unfolded) -> bool:
-    fields = unfolded.branch.slots[unfolded.slot]
-    for name in names:
-        mapping = fields.get(name)
-        if mapping is None or mapping.codes is not None:
-            return False
-        if not isinstance(mapping.expr, exp.Column) or not _is_present(mapping.expr, unfolded):
-            return False
-        kind = unfolded.column_type(mapping.expr).kind
-        if kind is not unfolded.entity.types[name].kind or kind is Kind.TEXT:
-            # Blank text is no value.
-            return False
-    return True
-
-
-def _is_present(column: exp.Column, unfolded: Unfolded) -> bool:
-    """Tells whether every row has a value in a column."""
-    joins = unfolded.scan.args.get("joins") or ()
-    if any(join.side and join.this.alias_or_name == column.table for join in joins):
-        return False
-    if column.table not in unfolded.aliases:
-        return False
-    table = unfolded.source.tables[unfolded.aliases[column.table]]
-    return not table.columns[column.name].is_nullable or column.name in table.primary_key

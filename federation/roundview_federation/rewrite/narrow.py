@@ -19,6 +19,7 @@ from roundview_catalog.mapped import FieldMapping
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.key_sets import keyset_of
+from roundview_federation.rewrite.presence import TYPED
 from roundview_federation.rewrite.push import Bound
 from roundview_federation.rewrite.row_values import literal_value
 from roundview_federation.rewrite.source_keys import INTEGERS, native_value
@@ -33,8 +34,6 @@ COMPARE: Mapping[type[exp.Expr], Callable[[Any, Any], bool]] = {
     exp.GTE: operator.ge,
 }
 _UPWARDS = (exp.GT, exp.GTE)
-TYPED = frozenset({"postgres", "mysql"})
-"""Dialects whose columns have the declared type; elsewhere dates may be text of any form."""
 # A repeated hour and every zone's changes of its offset lie within this.
 _AROUND_A_CHANGE = timedelta(hours=3)
 _SOURCE = {"source": "name", "source_system": "system", "source_instance": "instance"}

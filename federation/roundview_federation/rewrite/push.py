@@ -260,6 +260,9 @@ def pushed_decimal(
     Sums over children are sub-selects; those of a scan are left to arrival, since a scan reads
     the rows below everything at once.
     """
+    plain = _plain_decimal(mapping.expr, scale, unfolded)
+    if plain is not None and draft.dialect in _WITH_DATES:
+        return draft.column(mapping.expr, plain)
     number = expressions.exact_number(mapping.expr, draft.dialect, unfolded.column_type, scale)
     if number is None:
         return None
@@ -278,6 +281,15 @@ def pushed_decimal(
     if any(unfolded.is_late(column) for column in outside):
         return None
     return draft.column(number, Type(Kind.DECIMAL, scale=scale))
+
+
+def _plain_decimal(tree: exp.Expr, scale: int, unfolded: Unfolded) -> Type | None:
+    """Returns the type of a column that has decimals of just this scale, None of anything else."""
+    if not isinstance(tree, exp.Column) or unfolded.is_late(tree):
+        return None
+    type_ = unfolded.column_type(tree)
+    is_same = type_.kind is Kind.DECIMAL and type_.precision is not None and type_.scale == scale
+    return type_ if is_same else None
 
 
 def _goes(conjunct: exp.Expr, unfolded: Unfolded, capabilities: Capabilities) -> bool:

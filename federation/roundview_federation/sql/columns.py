@@ -22,6 +22,7 @@ from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.columns import arrow_type as sent_type
 from roundview_federation.plan import Origin
 from roundview_federation.rewrite.field_code import FieldCode
+from roundview_federation.rewrite.presence import is_named
 from roundview_federation.rewrite.push import FragmentDraft, Pushed, pushed_decimal
 from roundview_federation.rewrite.source_keys import INTEGERS
 from roundview_federation.rewrite.unfold import Unfolded
@@ -59,16 +60,19 @@ _BLANK: Final = "".join(chr(code) for code in range(0x110000) if chr(code).isspa
 
 @dataclass(frozen=True, slots=True)
 class ColumnArrival:
-    """Makes the rows of one branch; customers stand as the keys of their persons."""
+    """Makes the rows of one branch; customers stand as the keys of their persons.
+
+    `key` is None where every row is known to have one.
+    """
 
     names: tuple[str, ...]
     made: tuple[Made, ...]
     bearing: tuple[tuple[Made, ...], ...]
-    key: Made
+    key: Made | None
 
     def convert(self, batch: Batch) -> pa.RecordBatch:
         """Returns the canonical rows of a batch."""
-        without = self.key(batch).null_count
+        without = self.key(batch).null_count if self.key is not None else 0
         for _ in range(without):
             batch.note("source_key")
         if self.bearing:
@@ -77,7 +81,9 @@ class ColumnArrival:
         if not arrays:
             arrays = [pa.nulls(batch.count, pa.bool_())]
         made = pa.RecordBatch.from_arrays(arrays, names=list(self.names) or ["_"])
-        return made.filter(pc.is_valid(self.key(batch))) if without else made
+        if self.key is None or not without:
+            return made
+        return made.filter(pc.is_valid(self.key(batch)))
 
 
 def column_arrival(
@@ -97,7 +103,7 @@ def column_arrival(
                 tuple(making.column(name, unfolded.entity.types[name]) for name in names)
                 for names in unfolded.entity.bearing
             ),
-            key=making.key(),
+            key=None if is_named(unfolded, pushed.draft.dialect) else making.key(),
         )
     except _NotSentError:
         return None
