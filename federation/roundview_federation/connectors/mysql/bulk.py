@@ -16,14 +16,19 @@ from asyncmy.cursors import SSCursor
 
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.columns import Outline, arrow_type
+from roundview_federation.connectors.mysql.packets import received
 from roundview_federation.connectors.mysql.sessions import BoundedConnection, Session
 from roundview_federation.connectors.mysql.values import DECODERS
-from roundview_federation.connectors.streaming import BatchSize, Relay
+from roundview_federation.connectors.streaming import (
+    LARGEST_BATCH,
+    LARGEST_BYTES,
+    BatchSize,
+    Relay,
+)
 
 _BINARY: Final = 63
 """The number of the charset of what is no text."""
 
-_PIECE: Final = 2_048
 _WHOLE: Final = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.BOOLEAN, Kind.DECIMAL})
 _TIMES: Final = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 # Kinds for which the text of a value means what the driver's value does.
@@ -96,30 +101,33 @@ class Stream:
         fields = zip(cursor._result.fields, self.outline.types, strict=True)
         reads = [_reader(field.type_code, field.charsetnr, type_) for field, type_ in fields]
         size = BatchSize()
-        while pieces := await _fetched(cursor, size.rows):
-            batch = await asyncio.to_thread(self._batch, pieces, reads)
-            size.learn(batch)
-            self.has_sent = True
+        while True:
+            packets = await received(connection, size.rows, LARGEST_BYTES)
+            if packets.rows:
+                work = partial(packets.columns, len(reads))
+            elif (row := await cursor.fetchone()) is not None:
+                work = partial(_alone, row)
+            else:
+                break
             with _paused(connection):
-                await self.relay.put(batch)
+                for batch in await asyncio.to_thread(self._batches, work, reads):
+                    size.learn(batch)
+                    self.has_sent = True
+                    await self.relay.put(batch)
         await cursor.close()
 
-    def _batch(self, pieces: Sequence[Sequence[pa.Array]], reads: Sequence[Read]) -> pa.RecordBatch:
-        columns = map(pa.concat_arrays, zip(*pieces, strict=True))
-        return self.outline.batch([read(one) for read, one in zip(reads, columns, strict=True)])
+    def _batches(
+        self, columns: Callable[[], Sequence[pa.Array]], reads: Sequence[Read]
+    ) -> list[pa.RecordBatch]:
+        read = [read(column) for read, column in zip(reads, columns(), strict=True)]
+        batch = self.outline.batch(read)
+        starts = range(0, batch.num_rows, LARGEST_BATCH)
+        return [batch.slice(start, LARGEST_BATCH) for start in starts]
 
 
-async def _fetched(cursor: SSCursor, most: int) -> list[list[pa.Array]]:
-    """Returns the bytes of some rows, in pieces of columns.
-
-    Row tuples that live for long make every full collection of Python's garbage expensive.
-    """
-    pieces = []
-    left = most
-    while left > 0 and (rows := await cursor.fetchmany(min(left, _PIECE))):
-        pieces.append([pa.array(column, pa.binary()) for column in zip(*rows, strict=True)])
-        left -= len(rows)
-    return pieces
+def _alone(row: Sequence[bytes | None]) -> list[pa.Array]:
+    """Returns the columns of one row."""
+    return [pa.array([value], pa.binary()) for value in row]
 
 
 @contextmanager
