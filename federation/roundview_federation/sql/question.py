@@ -21,6 +21,7 @@ from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.aliases import with_todays_ids
 from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.direct import MOST_ROWS
 from roundview_federation.sql.explanation import Explanation, explain
@@ -138,6 +139,7 @@ class SqlQuestions:
         """Says how a text is answered; with `analyze` it is answered, and its rows are dropped."""
         decision = self.snapshot.decide(request.principal)
         connectors = self.snapshot.connectors
+        text = with_todays_ids(text, self._xref)
         if analyze:
             result = await self.run(text, request, engine)
             needed = sum([batch.num_rows async for batch in result.batches()])
@@ -170,6 +172,7 @@ class SqlQuestions:
         snapshot = self.snapshot
         decision = snapshot.decide(request.principal)
         started = time.perf_counter()
+        text = with_todays_ids(text, self._xref)
         planned = await self.prepare(text, decision, allow_scan=request.allow_scan)
         prepared = time.perf_counter()
         if choice == DIRECT and planned.direct is None:
