@@ -247,6 +247,17 @@ class Handover:
     ]
 
 
+@dataclass(slots=True)
+class Pace:
+    """How many seconds the answers of a fragment took of late."""
+
+    seconds: float = 0.0
+
+    def took(self, seconds: float) -> None:
+        """Takes one more answer into account, as RFC 6298 smooths round trip times."""
+        self.seconds += (seconds - self.seconds) / 8
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedFragment:
     """A fragment, compiled by its connector, with what happens to its rows.
@@ -254,7 +265,7 @@ class PlannedFragment:
     `round` is 1 where nothing of another fragment is needed, else one more than that of the
     fragment it waits for. `keys_per_call` is 0 where one call takes any number of keys. A
     `top_call` asks for the first rows of each key alone, enough for the first pages of `pages`;
-    `call` then takes the parameter MOST.
+    `call` then takes the parameter MOST. `pace` is learnt from request to request.
     """
 
     fragment: Fragment
@@ -265,6 +276,7 @@ class PlannedFragment:
     keys_per_call: int = 0
     top_call: Any = None
     pages: tuple[Page, ...] = ()
+    pace: Pace = field(default_factory=Pace, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

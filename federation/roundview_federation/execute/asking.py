@@ -82,7 +82,9 @@ class Asking:
             limit = limit.sooner(self._sources[source].limits.timeout)
         answer = await self._rows(run, bound, limit)
         self._calls[source] += answer.calls - reserved
-        return answer, time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        run.planned.pace.took(seconds)
+        return answer, seconds
 
     async def _rows(self, run: Run, bound: Mapping[str, Any], limit: Deadline) -> Answer:
         """Asks for all rows of the keys; where these are many, for the first of each alone.

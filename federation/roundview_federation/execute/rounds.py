@@ -123,7 +123,7 @@ async def gather(
         return gathered
     collecting = _Collecting(customers, params, Ledger(catalog, clock()))
     tasks: list[asyncio.Future[Outcome]] = []
-    for run in runs.values():
+    for run in sorted(runs.values(), key=_turn):
         task = asking.start(run)
         task.add_done_callback(partial(collecting.take, run))
         tasks.append(task)
@@ -231,6 +231,14 @@ def _run(
         return None if above is None else Run(planned, keyset, {}, above)
     owners = bind(keyset, customers[keyset.lookup])
     return Run(planned, keyset, owners) if owners else None
+
+
+def _turn(run: Run) -> tuple[int, float]:
+    """Orders what is asked: fragments after those they wait for, the slowest of late first.
+
+    Sending a question costs time as well, and the slowest source is the one to lose none of it.
+    """
+    return run.planned.round, -run.planned.pace.seconds
 
 
 def values_of(keyset: KeySet, params: Mapping[str, Any]) -> dict[Any, Any]:
