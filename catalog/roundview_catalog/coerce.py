@@ -24,7 +24,6 @@ _FALSE = frozenset({"0", "f", "false", "n", "no", "off"})
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,40}\s*", re.ASCII)
 _DECIMAL = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
 _EXPONENTS = MappingProxyType({scale: Decimal(1).scaleb(-scale) for scale in range(19)})
-_MONEY_SCALE = 4
 _WHOLE = (Kind.INTEGER, Kind.BIGINT)
 
 
@@ -63,7 +62,7 @@ def converter(source: Type, target: Type, time_zone: str) -> Coerce | None:
 
 def scale_of(target: Type) -> int:
     """Returns how many digits after the point a decimal field of the canonical schema has."""
-    return _MONEY_SCALE if target.scale is None else target.scale
+    return target.digits[1]
 
 
 def _text(value: Any) -> str | None:

@@ -47,6 +47,13 @@ class Type:
         return self.kind.value
 
     @property
+    def digits(self) -> tuple[int, int]:
+        """Returns precision and scale of a canonical decimal: those of money if it says none."""
+        if self.precision is None:
+            return _MONEY
+        return self.precision, self.scale or 0
+
+    @property
     def is_text(self) -> bool:
         """Tells whether values are strings."""
         return self.kind in _TEXTS
@@ -62,6 +69,7 @@ class Type:
         return self.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 
 
+_MONEY = (18, 4)
 _TEXTS = frozenset({Kind.TEXT, Kind.UUID, Kind.ENUM, Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE})
 _NUMBERS = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT})
 _PATTERN = re.compile(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", re.DOTALL)

@@ -22,7 +22,7 @@ from tests.sql.random_queries import query
 
 QUERIES = int(os.environ.get("ROUNDVIEW_QUERIES", "500"))
 AT_ONCE = 125
-MOST_REFUSED = 0.25
+MOST_REFUSED = 0.06
 """Share of the questions of one test that may be refused."""
 MOST_SHOWN = 3
 

@@ -116,6 +116,10 @@ def _call(translator: Translator, called: Call, name: str, *nodes: exp.Expr) -> 
             raise unsupported("an aggregate of DISTINCT ordered by something else", called.node)
         # Behind the last argument, where DuckDB's syntax has it.
         parts[-1] = exp.Order(this=parts[-1], expressions=keys)
+    elif called.is_distinct and name in ("array_agg", "string_agg"):
+        # PostgreSQL sorts to find what is equal.
+        key = exp.Ordered(this=nodes[0].copy(), desc=False, nulls_first=False)
+        parts[-1] = exp.Order(this=parts[-1], expressions=[key])
     return call(name, *parts)
 
 

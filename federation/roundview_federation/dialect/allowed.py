@@ -27,7 +27,7 @@ ALLOWED: Mapping[type[exp.Expr], frozenset[str]] = _args(
     (exp.Union, _SET),
     (exp.Intersect, _SET),
     (exp.Except, _SET),
-    (exp.Subquery, "this alias order limit offset with_"),
+    (exp.Subquery, "this alias order limit offset with_ joins"),
     (exp.With, "expressions"),
     (exp.CTE, "this alias materialized"),
     (exp.From, "this"),

@@ -49,7 +49,6 @@ _MISSING = (
             "regexp_replace",
             "regexp_split_to_array",
             "regexp_substr",
-            "reverse",
             "scale",
             "sha256",
             "string_to_array",

@@ -103,6 +103,12 @@ def substring(values: Sequence[Value], source: exp.Expr) -> Value:
     return Value(node, TEXT, source)
 
 
+def reversed_text(values: Sequence[Value], source: exp.Expr) -> Value:
+    """Returns reverse(x): of characters, where DuckDB's own keeps combined ones together."""
+    parts = call("list_reverse", call("string_split", values[0].node, string("")))
+    return Value(call("array_to_string", parts, string("")), TEXT, source)
+
+
 def trim(name: str) -> Render:
     """Returns a rendering of ltrim, rtrim or trim with or without the characters."""
 
@@ -294,6 +300,7 @@ TEXT_FUNCTIONS: Mapping[str, tuple[Form, ...]] = {
     "starts_with": (form("text text", simple("starts_with", BOOLEAN)),),
     "ascii": (form("text", simple("ascii", INTEGER)),),
     "chr": (form("int", character),),
+    "reverse": (form("text", reversed_text),),
     "md5": (form("text", simple("md5", TEXT)),),
     "to_hex": (form("int", to_hex), form("bigint", to_hex)),
 }

@@ -112,16 +112,16 @@ class From:
     def _item(self, holder: exp.Expr, outer: Scope | None) -> tuple[list[Source], list[Entry]]:
         """Returns the sources and columns of one item: several of a join in parentheses."""
         node = holder.this
-        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
+        if isinstance(node, exp.Subquery) and _first_joined(node) is not None:
             return self._bracket(node, outer)
         source = self._source(holder, outer)
         return [source], source.entries()
 
     def _bracket(self, node: exp.Subquery, outer: Scope | None) -> tuple[list[Source], list[Entry]]:
         """Makes (a JOIN b …) a derived table; its sources keep their names outside."""
-        table = node.this
-        inner = exp.Select(joins=table.args.pop("joins", None))
-        inner.set("from_", exp.From(this=table))
+        first = node.this
+        inner = exp.Select(joins=first.args.pop("joins", None))
+        inner.set("from_", exp.From(this=_plain(first)))
         scope = self.scope(inner, outer)
         alias = node.args.get("alias")
         real = self.resolver.unique(folded(alias.this) if alias is not None else "joined")
@@ -265,6 +265,22 @@ class From:
             node.set("alias", exp.TableAlias(this=identifier(real), columns=[identifier("value")]))
             return Source(name, real, (Output(shown, "value"),))
         raise unsupported("this function in FROM", node)
+
+
+def _first_joined(node: exp.Subquery) -> exp.Expr | None:
+    """Returns what stands first in (a JOIN b …), None where a query is in the parentheses."""
+    inner = node.this
+    is_query = isinstance(inner, exp.Subquery) and inner.args.get("joins")
+    return inner if isinstance(inner, exp.Table) or is_query else None
+
+
+def _plain(node: exp.Expr) -> exp.Expr:
+    """Returns VALUES in the form that it has outside of parentheses."""
+    if isinstance(node, exp.Table) and isinstance(node.this, exp.Values):
+        values = node.this
+        values.set("alias", node.args.get("alias"))
+        return values
+    return node
 
 
 def _renamed(outputs: tuple[Output, ...], alias: exp.Expr | None) -> tuple[Output, ...]:

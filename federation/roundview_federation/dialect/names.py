@@ -83,6 +83,8 @@ class Resolver:
         if isinstance(node, exp.Select):
             return node, self._select(node, outer, queries)
         if isinstance(node, exp.Subquery):
+            if node.args.get("joins"):
+                raise refuse(SYNTAX, "a query that is joined stands in FROM", node)
             inner, outputs = self.query(node.this, outer, queries)
             node.set("this", inner)
             outer_order(node, outputs)

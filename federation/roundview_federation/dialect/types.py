@@ -122,7 +122,7 @@ def array_of(element: PgType) -> PgType:
 def of_column(type_: Type) -> PgType:
     """Returns the type of a canonical column."""
     if type_.kind is Kind.DECIMAL:
-        return numeric(type_.precision or MAX_DIGITS, type_.scale or 0)
+        return numeric(*type_.digits)
     return _KINDS.get(type_.kind, TEXT)
 
 

@@ -204,7 +204,7 @@ class _Making:
             return partial(_as_type, at=at, type_=arrow_type(target))
         if kind is Kind.DECIMAL and (source.kind is Kind.DECIMAL or source.kind in INTEGERS):
             scale = source.scale if source.kind is Kind.DECIMAL else 0
-            if scale is not None and scale <= (4 if target.scale is None else target.scale):
+            if scale is not None and scale <= target.digits[1]:
                 return partial(_as_type, at=at, type_=arrow_type(target))
         if target.is_time and source.kind is Kind.TIMESTAMPTZ:
             return partial(_as_type, at=at, type_=arrow_type(target))

@@ -11,8 +11,6 @@ import pyarrow as pa
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.columns import arrow_type as sent_type
 
-_MONEY = (18, 4)
-
 
 def arrow_type(type_: Type) -> pa.DataType:
     """Returns the Arrow type of a canonical column: every time is an instant, every text a string.
@@ -20,8 +18,7 @@ def arrow_type(type_: Type) -> pa.DataType:
     Decimals that declare no digits have those of money.
     """
     if type_.kind is Kind.DECIMAL:
-        precision = type_.precision or _MONEY[0]
-        return pa.decimal128(precision, _MONEY[1] if type_.scale is None else type_.scale)
+        return pa.decimal128(*type_.digits)
     return sent_type(Type(Kind.TIMESTAMPTZ) if type_.is_time else type_)
 
 
