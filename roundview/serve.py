@@ -29,19 +29,20 @@ from roundview_graphql.http import graphql_app
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _NO_STORE = {"cache-control": "no-store"}
 _SHUTDOWN_SECONDS = 5
-_BACKLOG = 512
+BACKLOG = 512
 SWITCH_SECONDS = 0.0005
 _USUAL_KINDS = ("phone", "email", "customer_id")
 _ANYBODY = "00000000-0000-7000-8000-000000000000"
 _LOG = logging.getLogger("roundview.serve")
 
 
-def make_app(federation: Federation) -> FastAPI:
+def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True) -> FastAPI:
     """Returns the server of one federation: `/graphql`, `/desk`, `/health`, `/ready`.
 
     Requests that name another host than this machine's loopback are refused: a page of
     somebody else's domain that resolves to 127.0.0.1 must not read answers. The federation
-    is closed when the server ends.
+    is closed when the server ends. `links` tells whether this process links the records of a
+    changed source.
     """
 
     pages = _Pages(federation)
@@ -50,7 +51,7 @@ def make_app(federation: Federation) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await door.prepare(federation.principal)
-        watcher = asyncio.create_task(_watch(federation, door, pages))
+        watcher = asyncio.create_task(_watch(federation, door, pages, links))
         try:
             yield
         finally:
@@ -124,24 +125,35 @@ async def run(
 
     `announce` is called when connections are accepted.
     """
-    config = uvicorn.Config(
-        make_app(federation),
+    config = server_config(make_app(federation))
+    hasten_loop()
+    # From here on connections wait in the queue instead of being refused.
+    listener.listen(BACKLOG)
+    announce()
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def server_config(app: FastAPI | str, **further: Any) -> uvicorn.Config:
+    """Returns how a server of an application, or of what a name makes one, behaves."""
+    return uvicorn.Config(
+        app,
         http=LimitedHttp,
         ws="none",
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         lifespan="on",
         access_log=False,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        **further,
     )
+
+
+def hasten_loop() -> None:
+    """Lets threads give way to the event loop sooner."""
     # A catalog is read and planned in threads: at Python's 5 ms each turn of the event loop would
     # wait that long while it lasts, and a view has dozens (measured: 250 ms against 35 ms).
     sys.setswitchinterval(SWITCH_SECONDS)
-    # From here on connections wait in the queue instead of being refused.
-    listener.listen(_BACKLOG)
-    announce()
-    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 class _Pages:
@@ -179,12 +191,15 @@ async def _rehearse(federation: Federation, door: Door, pages: _Pages) -> None:
         await door.rehearse(ask, federation.principal, _USUAL_KINDS)
 
 
-async def _watch(federation: Federation, door: Door, pages: _Pages) -> None:
+async def _watch(
+    federation: Federation, door: Door, pages: _Pages, links: Callable[[], bool]
+) -> None:
     async def link(changed: frozenset[str]) -> None:
         with _reported("identities of a changed source"):
             await _rehearse(federation, door, pages)
             await federation.warm(changed)
-            await refresh_identity(federation, changed)
+            if links():
+                await refresh_identity(federation, changed)
 
     with _reported("compiling ahead"):
         # Connections first: a question that comes now needs them as well.

@@ -28,6 +28,13 @@ class Settings(BaseSettings):
         "connects is authenticated yet.",
     )
     port: int = Field(8360, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve. They share `limits.concurrency` and `limits.rate` of "
+        "each source; one of them links the records of a changed source.",
+    )
     catalog: Path | None = Field(
         None, description="Catalog folder. Default: `catalog`, then `.demo/catalog`."
     )

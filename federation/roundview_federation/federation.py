@@ -20,6 +20,7 @@ from roundview_federation.execute.rounds import Customers, finish, gather, utc_n
 from roundview_federation.plan import Identifier, Lookup, Plan, Question
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.resilience.sharing import shared
 from roundview_federation.result import Found, Result
 from roundview_federation.rewrite.sealing import KEY_BYTES, KeySealing
 from roundview_federation.snapshot import Snapshot, SourceState
@@ -47,17 +48,17 @@ class Federation:
         *,
         env: Mapping[str, str],
         clock: Callable[[], datetime] = utc_now,
+        processes: int = 1,
     ) -> None:
         self.root = root
         self.xref = xref
         self.principal: Principal = DEMO
         self._env = env
+        self._processes = processes
         self.clock = clock
         self._seal = CursorSeal(keys.derive("cursor"))
         self._sealing = KeySealing(keys.derive("source keys", KEY_BYTES))
-        self._current = Snapshot(
-            load(root, env=env), xref, sealing=self._sealing, env=env, clock=clock
-        )
+        self._current = Snapshot(self._load(), xref, sealing=self._sealing, env=env, clock=clock)
         self._retired: list[Snapshot] = []
         self.reload_problem: CatalogError | None = None
         self._sql: SqlQuestions | None = None
@@ -72,11 +73,13 @@ class Federation:
         secret: bytes | Path | None = None,
         env: Mapping[str, str] | None = None,
         clock: Callable[[], datetime] = utc_now,
+        processes: int = 1,
     ) -> Federation:
         """Loads a catalog folder and opens the identity store in `data_dir`.
 
         `secret` is the root secret or its file (default: `secret` in `data_dir`, made on
-        first use). No source is asked. Raises CatalogError with every problem found.
+        first use). `processes` tells how many serve this folder: they share the limits of the
+        sources. No source is asked. Raises CatalogError with every problem found.
         """
         data = Path(data_dir)
         data.mkdir(parents=True, exist_ok=True)
@@ -86,7 +89,12 @@ class Federation:
             keys = Keys.from_file(secret or data / "secret", create=True)
         xref = Xref.open(data / "xref.db", keys)
         return cls(
-            Path(root), xref, keys, env=dict(os.environ if env is None else env), clock=clock
+            Path(root),
+            xref,
+            keys,
+            env=dict(os.environ if env is None else env),
+            clock=clock,
+            processes=processes,
         )
 
     @property
@@ -188,7 +196,7 @@ class Federation:
         they began with.
         """
         try:
-            catalog = await asyncio.to_thread(load, self.root, env=self._env)
+            catalog = await asyncio.to_thread(self._load)
             if catalog.version == self.catalog.version:
                 self.reload_problem = None
                 return False
@@ -219,6 +227,9 @@ class Federation:
             await self._duckdb.close()
         self._retired.clear()
         self.xref.close()
+
+    def _load(self) -> Catalog:
+        return shared(load(self.root, env=self._env), self._processes)
 
     # -- SQL -----------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ Examples:
 SERVE_EXAMPLES = """\b
 Examples:
   roundview serve my-catalog
+  roundview serve my-catalog --workers 4
   ROUNDVIEW_PORT=9000 roundview serve my-catalog"""
 
 
@@ -40,12 +41,14 @@ def serve(
     catalog: Annotated[Path | None, typer.Argument(help="Catalog folder.")] = None,
     host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
 ) -> None:
     """Serve a catalog: the agents' desk and GraphQL."""
     from roundview.client import open_federation
     from roundview.demonstration import address, run_in_loop
     from roundview.serve import listen, run
     from roundview.settings import read_settings
+    from roundview.workers import run_workers
 
     settings = read_settings()
     listener = listen(host or settings.host, settings.port if port is None else port)
@@ -57,4 +60,8 @@ def serve(
         typer.echo(f"GraphQL   {base}/graphql (schema: {base}/graphql/schema)")
         typer.echo(f"acting as the principal {federation.principal.name}: nobody is authenticated")
 
-    run_in_loop(run(federation, listener, announce))
+    processes = settings.workers if workers is None else workers
+    if processes == 1:
+        run_in_loop(run(federation, listener, announce))
+    else:
+        run_workers(federation, listener, announce, processes)
