@@ -229,7 +229,14 @@ async def _look_up(planned: PlannedRead, asked: Asked) -> ReadRun:
 
 
 async def _own(planned: PlannedRead, asked: Asked) -> ReadRun:
-    made = await own_rows(planned.read.relation, asked.snapshot, asked.decision, asked.clock)
+    made = await own_rows(
+        planned.read.relation,
+        planned.columns,
+        asked.snapshot,
+        asked.decision,
+        asked.deadline,
+        asked.clock,
+    )
     rows = [tuple(row[name] for name in planned.columns) for row in made]
     return ReadRun(table(rows, planned.columns, 0))
 
