@@ -19,8 +19,9 @@ import uvloop
 from roundview.client import open_federation
 from roundview.demo import estate as estates
 from roundview.demo import support
+from roundview.listening import listen
 from roundview.progress import progress
-from roundview.serve import listen, run
+from roundview.serve import run
 from roundview.settings import read_settings
 from roundview_catalog.errors import RequestError
 from roundview_federation.federation import Federation

@@ -16,8 +16,6 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from roundview.connection_limits import LimitedHttp
-from roundview.settings import loopback
-from roundview_catalog.errors import RequestError
 from roundview_desktop.app import desk_app
 from roundview_desktop.page import PageContext, page_context
 from roundview_federation.federation import Federation
@@ -99,23 +97,6 @@ async def readiness(federation: Federation) -> dict[str, Any]:
         "catalog_problem": [str(one) for one in problem.problems] if problem else [],
         "sources": [{"name": one.name, "state": one.state} for one in states],
     }
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Binds a loopback address before anything slow happens; raises RV300 or RV100."""
-    address = loopback(host)
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((address, port))
-    except OSError:
-        listener.close()
-        raise RequestError(
-            f"port {port} cannot be listened on", hint="choose another one with --port"
-        ) from None
-    listener.set_inheritable(True)
-    return listener
 
 
 async def run(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from roundview.cli import asking, catalogs, identities, serving, sql
+from roundview.cli import asking, bridging, catalogs, identities, serving, sql
 from roundview.cli.failures import tell
 from roundview_catalog.errors import CatalogError, InternalError, RoundviewError
 
@@ -86,6 +86,7 @@ app.command("customer", epilog=asking.CUSTOMER_EXAMPLES)(asking.customer)
 app.command("sources", epilog=asking.SOURCES_EXAMPLES)(asking.sources)
 app.command("sql", epilog=sql.SQL_EXAMPLES)(sql.sql)
 app.command("explain", epilog=sql.EXPLAIN_EXAMPLES)(sql.explain)
+app.command("thrift-bridge", epilog=bridging.BRIDGE_EXAMPLES)(bridging.thrift_bridge)
 app.add_typer(identities.app, name="identity")
 
 

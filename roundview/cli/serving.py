@@ -46,7 +46,8 @@ def serve(
     """Serve a catalog: the agents' desk and GraphQL."""
     from roundview.client import open_federation
     from roundview.demonstration import address, run_in_loop
-    from roundview.serve import listen, run
+    from roundview.listening import listen
+    from roundview.serve import run
     from roundview.settings import read_settings
     from roundview.workers import run_workers
 

@@ -1,0 +1,1 @@
+"""Serves sources and the cross-reference to Trino, through its Thrift connector."""

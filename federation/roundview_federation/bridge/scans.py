@@ -1,0 +1,266 @@
+"""Decides how the rows of a split go to Trino: page by page, one ahead, in bounded memory.
+
+Trino says neither that it wants no more of a split nor that a question ended. So a scan that
+nobody asked for in a while makes room for another one of its source, and none outlives its
+deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import struct
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import pyarrow as pa
+
+from roundview_catalog.errors import RequestError, SourceError
+from roundview_federation.bridge.blocks import page, page_bytes, wire_column
+from roundview_federation.resilience.deadline import Deadline
+
+_TOKEN: Final = struct.Struct(">16sI")
+_SHORT_SECONDS: Final = 0.002
+"""How long a page waits to know whether it is the last one."""
+_IDLE_SECONDS: Final = 1.0
+"""How long nobody asked where a scan counts as forgotten."""
+_LATE_SECONDS: Final = 0.25
+_LARGEST_PAGE: Final = 4 * 1024 * 1024
+_SPARE_BYTES: Final = 64 * 1024
+_FEW_ROWS: Final = 4_096
+_EMPTY: Final[Mapping[str, pa.DataType]] = MappingProxyType(
+    {
+        "integer": pa.int32(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "varchar": pa.string(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+    }
+)
+
+Batches = AsyncGenerator[pa.RecordBatch, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of a page: each column with its type in Trino, as it travels."""
+
+    columns: tuple[tuple[str, pa.Array], ...]
+    rows: int
+
+    def part(self, at: int, rows: int) -> Piece:
+        """Returns some of the rows."""
+        return Piece(tuple((kind, one.slice(at, rows)) for kind, one in self.columns), rows)
+
+
+class Scan:
+    """The rows of one split on their way."""
+
+    def __init__(
+        self, source: str, batches: Batches, types: tuple[str, ...], deadline: Deadline
+    ) -> None:
+        self.id = secrets.token_bytes(16)
+        self.source = source
+        self.deadline = deadline
+        self.used_at = asyncio.get_running_loop().time()
+        self.is_asked = False
+        self._batches = batches
+        self._types = types
+        self._pieces: deque[Piece] = deque()
+        self._number = 0
+        self._last = b""
+        self._ahead: asyncio.Task[Piece | None] | None = None
+        self._current: asyncio.Task[Piece | None] | None = None
+
+    async def page(self, number: int, most_bytes: int) -> tuple[bytes, bool]:
+        """Returns the page of a number, and whether it is the last one.
+
+        Pages come in order; the one before can be had again, since an answer may get lost.
+        """
+        if number == self._number - 1 and self._last:
+            return self._last, False
+        if number != self._number or self.is_asked:
+            raise RequestError("a page was asked for out of order", code="RV104")
+        self.is_asked = True
+        try:
+            return await self._next(most_bytes)
+        finally:
+            self.is_asked = False
+            self.used_at = asyncio.get_running_loop().time()
+
+    async def close(self) -> None:
+        """Stops reading; what runs in the source ends."""
+        for task in (self._ahead, self._current):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
+                if not task.cancelled():
+                    task.exception()
+        with suppress(Exception):
+            await self._batches.aclose()
+
+    async def _next(self, most_bytes: int) -> tuple[bytes, bool]:
+        # Trino's own limit holds for the frame, to which some bytes belong beside the rows.
+        most = max(1, min(_LARGEST_PAGE, most_bytes - _SPARE_BYTES))
+        if not self._pieces:
+            found = await self._read()
+            if found is not None:
+                self._pieces.append(found)
+        piece = self._fitting(most)
+        is_last = not self._pieces and await self._is_over()
+        token = None if is_last else _TOKEN.pack(self.id, self._number + 1)
+        if piece.rows > _FEW_ROWS:
+            encoded = await asyncio.to_thread(page, piece.columns, piece.rows, token)
+        else:
+            encoded = page(piece.columns, piece.rows, token)
+        self._number += 1
+        self._last = encoded
+        return encoded, is_last
+
+    def _fitting(self, most: int) -> Piece:
+        """Takes as many rows as a page may have."""
+        if not self._pieces:
+            return Piece(tuple((kind, _nothing(kind)) for kind in self._types), 0)
+        piece = self._pieces.popleft()
+        while (size := page_bytes(piece.columns, piece.rows)) > most:
+            if piece.rows == 1:
+                raise SourceError(
+                    self.source,
+                    f"{self.source} has a row that is larger than a page of Trino",
+                    code="RV405",
+                    hint="leave the large column out, or raise trino-thrift.max-response-size",
+                    retryable=False,
+                )
+            rows = max(1, min(piece.rows // 2, piece.rows * most // size))
+            self._pieces.appendleft(piece.part(rows, piece.rows - rows))
+            piece = piece.part(0, rows)
+        return piece
+
+    async def _read(self) -> Piece | None:
+        """Returns the rows that come next, None after the last ones."""
+        task, self._ahead = self._ahead or self._reading(), None
+        self._current = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            own = asyncio.current_task()
+            if own is not None and own.cancelling():
+                raise
+            raise ended() from None
+        finally:
+            self._current = None
+
+    async def _is_over(self) -> bool:
+        """Begins to read what comes next; tells whether it is known already that nothing does."""
+        self._ahead = self._reading()
+        await asyncio.wait((self._ahead,), timeout=_SHORT_SECONDS)
+        if not self._ahead.done() or self._ahead.exception() is not None:
+            return False
+        found, self._ahead = self._ahead.result(), None
+        if found is not None:
+            self._pieces.append(found)
+        return found is None
+
+    def _reading(self) -> asyncio.Task[Piece | None]:
+        return asyncio.create_task(self._batch())
+
+    async def _batch(self) -> Piece | None:
+        async for batch in self._batches:
+            if batch.num_rows:
+                return self._piece(batch)
+        return None
+
+    def _piece(self, batch: pa.RecordBatch) -> Piece:
+        arrays = map(wire_column, batch.columns)
+        return Piece(tuple(zip(self._types, arrays, strict=True)), batch.num_rows)
+
+
+class Scans:
+    """The scans that are open, at most so many of one source at once as it takes calls."""
+
+    def __init__(self, on_close: Callable[[Scan], None]) -> None:
+        self._open: dict[bytes, Scan] = {}
+        self._timers: dict[bytes, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._on_close = on_close
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def begin(self, scan: Scan, most: int) -> None:
+        """Takes a new scan where its source has room; raises SourceError RV406 at its deadline."""
+        loop = asyncio.get_running_loop()
+        while (
+            len(same := [one for one in self._open.values() if one.source == scan.source]) >= most
+        ):
+            resting = [one for one in same if not one.is_asked]
+            oldest = min(resting, key=lambda one: one.used_at, default=None)
+            patience = scan.deadline.left
+            if oldest is not None:
+                idle = loop.time() - oldest.used_at
+                if idle >= _IDLE_SECONDS:
+                    await self.end(oldest)
+                    continue
+                patience = min(patience, _IDLE_SECONDS - idle)
+            if not scan.deadline.left:
+                await scan.close()
+                raise SourceError(
+                    scan.source, f"{scan.source} is busy with other scans", code="RV406"
+                )
+            self._changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), patience)
+        self._open[scan.id] = scan
+        # A source that is still reading says by itself that it is late.
+        left = scan.deadline.left + _LATE_SECONDS
+        self._timers[scan.id] = loop.call_later(left, self._expire, scan)
+
+    def of(self, token: bytes) -> tuple[Scan, int]:
+        """Returns the scan and page number of a token; raises RequestError RV104 if it ended."""
+        try:
+            scan, number = _TOKEN.unpack(token)
+        except struct.error:
+            raise RequestError("this is no token of the bridge", code="RV104") from None
+        if scan not in self._open:
+            raise ended()
+        return self._open[scan], number
+
+    async def end(self, scan: Scan) -> None:
+        """Closes a scan; one that is closed stays so."""
+        if self._open.pop(scan.id, None) is None:
+            return
+        self._timers.pop(scan.id).cancel()
+        try:
+            await scan.close()
+        finally:
+            self._on_close(scan)
+            self._changed.set()
+
+    async def close(self) -> None:
+        """Closes all of them."""
+        await asyncio.gather(*(self.end(one) for one in tuple(self._open.values())))
+        await asyncio.gather(*self._closing)
+
+    def _expire(self, scan: Scan) -> None:
+        task = asyncio.create_task(self.end(scan))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def ended() -> RequestError:
+    """Returns the error for a scan that is no more."""
+    return RequestError(
+        "the scan has ended: its time was over, or others needed its place",
+        code="RV104",
+        hint="ask again",
+    )
+
+
+def _nothing(trino: str) -> pa.Array:
+    return pa.array([], _EMPTY[trino])
