@@ -42,7 +42,7 @@ def thrift_bridge(
         Path | None, typer.Option("--client-ca", help="Who signs certificates of callers, PEM.")
     ] = None,
 ) -> None:
-    """Serve REST, SQLite and file sources and the cross-reference to Trino's Thrift connector."""
+    """Serve sources and links to Trino's Thrift connector."""
     from roundview.bridge import run, tls_context
     from roundview.client import open_federation
     from roundview.demonstration import run_in_loop

@@ -29,6 +29,7 @@ COMMANDS = (
     ("sources",),
     ("sql",),
     ("explain",),
+    ("thrift-bridge",),
     ("identity",),
     ("identity", "refresh"),
     ("identity", "lookup"),
