@@ -9,7 +9,7 @@ from typing import Any
 from roundview_catalog import normalizers
 from roundview_catalog.model import Canonical, IdentifierKind
 from roundview_federation.execute.rounds import Customers, Gathered
-from roundview_federation.plan import ROW_HEAD, PlannedSection, Question, Section
+from roundview_federation.plan import ROW_HEAD, Plan, PlannedSection, Question, Section
 from roundview_federation.planner import selecting
 from roundview_federation.records import fingerprint_columns, fingerprint_record
 from roundview_federation.result import Found
@@ -53,6 +53,7 @@ def recheck(
     found: tuple[Found, ...],
     asked: Sequence[tuple[str, tuple[str, ...]]],
     gathered: Gathered,
+    plan: Plan,
     canonical: Canonical,
 ) -> tuple[Found, ...]:
     """Keeps only customers on one of whose live records the looked-up value still stands.
@@ -62,17 +63,19 @@ def recheck(
     """
     result = []
     for index, (one, (kind, forms)) in enumerate(zip(found, asked, strict=True)):
-        sections = [n for n in gathered.rows if n.startswith(f"{_CHECK}{lookup}#{kind}#")]
+        prefix = f"{_CHECK}{lookup}#{kind}#"
+        reads = [read for name, read in plan.hidden.items() if name.startswith(prefix)]
         doubtful = any(
-            gathered.failures.get(name) or name in gathered.truncated for name in sections
+            gathered.failures.get(read.section) or read.section in gathered.truncated
+            for read in reads
         )
-        if one.customer_id is None or not sections or doubtful:
+        if one.customer_id is None or not reads or doubtful:
             result.append(one)
             continue
         stands = any(
-            _carries(row, canonical.identifiers[kind], forms)
-            for name in sections
-            for row in gathered.rows[name].get(index, ())
+            _carries([row[at] for at in read.at], canonical.identifiers[kind], forms)
+            for read in reads
+            for row in gathered.rows[read.section].get(index, ())
         )
         result.append(one if stands else Found())
     return tuple(result)
@@ -83,6 +86,7 @@ def mark_mismatched(
     found: tuple[Found, ...],
     customers: Customers,
     gathered: Gathered,
+    plan: Plan,
     xref: Xref,
     canonical: Canonical,
 ) -> tuple[Found, ...]:
@@ -90,18 +94,18 @@ def mark_mismatched(
 
     A recycled number or a reused key thus never shows a stranger silently.
     """
-    rows = gathered.rows.get(f"{_PRINT}{lookup}")
-    if not rows:
+    read = plan.hidden.get(f"{_PRINT}{lookup}")
+    if read is None:
         return found
-    columns = fingerprint_columns(canonical)
     result = list(found)
-    for index, records in rows.items():
+    for index, records in gathered.rows[read.section].items():
         for row in records:
             source = row[0].source
             stored = found[index].fingerprints.get((source, row[1]))
             if stored is None:
                 continue
-            record = fingerprint_record(source, row[1], columns, row[len(ROW_HEAD) :], canonical)
+            values = [row[at] for at in read.at]
+            record = fingerprint_record(source, row[1], read.columns, values, canonical)
             if stored != xref.fingerprint(record):
                 result[index] = replace(result[index], link_state="mismatched")
                 customers.link_states[index] = "mismatched"
@@ -123,10 +127,11 @@ def restate(
             gathered.rows[name][index] = [(*row[:at], "mismatched", *row[at + 1 :]) for row in rows]
 
 
-def _carries(row: tuple[Any, ...], kind: IdentifierKind, forms: tuple[str, ...]) -> bool:
-    value = row[len(ROW_HEAD)]
+def _carries(values: Sequence[Any], kind: IdentifierKind, forms: tuple[str, ...]) -> bool:
+    """Tells whether a record has an identifier: its value, and where columns differ, its kind."""
+    value = values[0]
     if value is None:
         return False
-    if len(row) > len(ROW_HEAD) + 1 and row[len(ROW_HEAD) + 1] != kind.name:
+    if len(values) > 1 and values[1] != kind.name:
         return False
     return value in forms or normalizers.normalize(kind.normalizer, str(value)) in forms

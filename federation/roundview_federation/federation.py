@@ -291,8 +291,10 @@ class Federation:
             clock=self.clock,
         )
         for name, ones in found.items():
-            kept = recheck(name, ones, asked[name], gathered, canonical)
-            kept = mark_mismatched(name, kept, customers[name], gathered, self.xref, canonical)
+            kept = recheck(name, ones, asked[name], gathered, plan, canonical)
+            kept = mark_mismatched(
+                name, kept, customers[name], gathered, plan, self.xref, canonical
+            )
             found[name] = kept
             customers[name].ids = [one.customer_id for one in kept]
             restate(plan.sections, customers[name], gathered, name)

@@ -312,6 +312,18 @@ class PlannedSection:
 
 
 @dataclass(frozen=True, slots=True)
+class HiddenRead:
+    """Where the rows are that we read for ourselves: in a section of ours, or in an asked one.
+
+    `at` says where the `columns` are in its row tuples.
+    """
+
+    section: str
+    columns: tuple[str, ...]
+    at: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How one question is answered; cached and shared between requests.
 
@@ -329,3 +341,4 @@ class Plan:
     constants: Mapping[str, Any] = field(default_factory=dict)
     """values of parameters that the plan itself brings"""
     notes: tuple[str, ...] = ()
+    hidden: Mapping[str, HiddenRead] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from roundview_federation.connectors.port import Connector
 from roundview_federation.drafts import Drafts, ways
 from roundview_federation.plan import (
     ROW_HEAD,
+    HiddenRead,
     KeySet,
     Mirror,
     Plan,
@@ -106,6 +107,7 @@ def _plan(
     drafts = Drafts(sources)
     planned: dict[str, PlannedSection] = {}
     customers: dict[str, CustomerPlan] = {}
+    whole: list[PlannedSection] = []
     entities = {section.name: section.entity for section in asked}
     for section in asked:
         if section.entity == "customer":
@@ -113,13 +115,21 @@ def _plan(
             customers[section.name] = customer
             for part in needed:
                 planned |= _with_mirrors(part, decision, planner, drafts)
+                whole.append(planned[part.name])
         else:
             above = entities.get(section.parent, "")
             planned |= _with_mirrors(section, decision, planner, drafts, above)
     everything = _own_decision(planner.catalog, decision)
+    reads: dict[str, HiddenRead] = {}
     for section in hidden:
-        branches = planner.catalog.branches(section.entity)
-        planned[section.name] = _section(section, everything, planner, drafts, branches)
+        known = next((one for one in whole if _has_rows_of(one, section, decision)), None)
+        if known is None:
+            branches = planner.catalog.branches(section.entity)
+            known = _section(section, everything, planner, drafts, branches)
+            planned[section.name] = known
+        columns = section.columns
+        at = tuple(len(ROW_HEAD) + known.columns.index(name) for name in columns)
+        reads[section.name] = HiddenRead(known.section.name, columns, at)
     fragments = _fragments(drafts, planner)
     return Plan(
         key=key,
@@ -133,7 +143,18 @@ def _plan(
             *_notes(fragments, drafts.keysets),
             *(f"{branch} is not asked: no row of it can match" for branch in drafts.pruned),
         ),
+        hidden=reads,
     )
+
+
+def _has_rows_of(known: PlannedSection, hidden: Section, decision: Decision) -> bool:
+    """Tells whether a whole list shows what a hidden section would read, as sources have it."""
+    section, entity = known.section, hidden.entity
+    if (section.entity, section.lookup) != (entity, hidden.lookup) or known.mirrors:
+        return False
+    if decision.row_filters.get(entity) or any(name == entity for name, _ in decision.masks):
+        return False
+    return set(hidden.columns) <= set(known.columns)
 
 
 def _fragments(drafts: Drafts, planner: Planner) -> tuple[PlannedFragment, ...]:
