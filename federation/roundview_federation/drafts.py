@@ -11,9 +11,10 @@ from roundview_catalog.errors import RequestError
 from roundview_federation.connectors.port import Connector
 from roundview_federation.plan import Arrival, Handover, KeySet, Section
 from roundview_federation.rewrite.arrive import hand_over
-from roundview_federation.rewrite.narrow import Keyed, Narrowed
+from roundview_federation.rewrite.narrow import Names, Narrowed, Verdicts
 from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
 from roundview_federation.rewrite.sealing import Opening, key_space
+from roundview_federation.rewrite.turn import Keyed, Turned
 from roundview_federation.rewrite.unfold import Unfolded, unfold_above
 
 
@@ -32,6 +33,10 @@ class Drafts:
     keysets: dict[str, KeySet] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     pruned: list[str] = field(default_factory=list)
+    names: Names = field(default_factory=dict)
+    turned: list[tuple[Turned, ...]] = field(default_factory=list)
+    """the conditions on each branch that values narrow, in the order of the plan"""
+    verdicts: list[Verdicts] = field(default_factory=list)
 
 
 def ways(

@@ -170,12 +170,17 @@ ROW_HEAD = ("origin", "source_key", "slot", "parent_key")
 
 @dataclass(frozen=True, slots=True)
 class PlanKey:
-    """Names a cached plan."""
+    """Names a cached plan.
+
+    `narrowing` is what the values of the question made of its conditions: values that narrow
+    alike share the plan.
+    """
 
     shape: str
     catalog_version: str
     policy_shape: str
     engine: str
+    narrowing: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,5 +345,7 @@ class Plan:
     """section name of `customer` -> how it survives (execute.survive.CustomerPlan)"""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """values of parameters that the plan itself brings"""
+    turned: tuple[tuple[Any, ...], ...] = ()
+    """conditions on each branch that values narrow (rewrite.turn.Turned)"""
     notes: tuple[str, ...] = ()
     hidden: Mapping[str, HiddenRead] = field(default_factory=dict)

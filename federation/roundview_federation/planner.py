@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from cachetools import LRUCache
 from sqlglot import exp
@@ -31,10 +32,19 @@ from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.derive import CustomerPlan, derive
 from roundview_federation.rewrite.first_rows import FIRST, first_rows
 from roundview_federation.rewrite.mirrors import mirrored
-from roundview_federation.rewrite.narrow import Narrowed, narrow
+from roundview_federation.rewrite.narrow import (
+    Names,
+    Narrowed,
+    alike,
+    judged,
+    named,
+    narrow,
+    turned,
+)
 from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.sealing import KeySealing
 from roundview_federation.rewrite.top_rows import top_rows
+from roundview_federation.rewrite.turn import Turned
 from roundview_federation.rewrite.unfold import unfold
 from roundview_federation.top_rows import MOST, with_most
 
@@ -54,6 +64,7 @@ class Planner:
         self.sealing = sealing
         self.connectors = connectors
         self._plans: LRUCache[PlanKey, Plan] = LRUCache(_PLANS)
+        self._turned: LRUCache[PlanKey, tuple[tuple[Turned, ...], ...]] = LRUCache(_PLANS)
         self._making: dict[PlanKey, asyncio.Future[Plan]] = {}
 
     def plans(self) -> tuple[Plan, ...]:
@@ -75,17 +86,50 @@ class Planner:
         `variant` names them in the key; `sources` limits the plan to some sources. A plan that
         is not known yet is made once, in a thread, however many wait for it.
         """
-        key = PlanKey(
-            f"{question.shape}|{variant}", self.catalog.version, decision.policy_shape, "direct"
-        )
+        key = self._key(f"{question.shape}|{variant}", decision)
         plan = self._plans.get(key)
         if plan is not None:
             return plan
+        return await self._made(
+            key, lambda: _plan(key, question.sections, hidden(), decision, self, sources)
+        )
+
+    async def narrowed(
+        self, question: Question, decision: Decision, values: Mapping[str, Any]
+    ) -> Plan:
+        """Returns the plan of a question of one section for values that narrow it.
+
+        Values that narrow alike share all of the plan but its constants.
+        """
+        shape = self._key(question.shape, decision)
+        turned = self._turned.get(shape)
+        if turned is not None:
+            verdicts = [judged(one, values) for one in turned]
+            plan = self._plans.get(replace(shape, narrowing=alike(verdicts)))
+            if plan is not None:
+                names: Names = {}
+                constants = dict(plan.constants)
+                for one, found in zip(turned, verdicts, strict=True):
+                    if found is not None:
+                        constants |= named(one, found, names)
+                return replace(plan, constants=constants)
+        (section,) = question.sections
+        asked = (replace(section, values=values),)
+        plan = await self._made(
+            replace(shape, narrowing=(repr(values),)),
+            lambda: _plan(shape, asked, (), decision, self, None),
+        )
+        self._turned[shape] = plan.turned
+        return plan
+
+    def _key(self, shape: str, decision: Decision) -> PlanKey:
+        return PlanKey(shape, self.catalog.version, decision.policy_shape, "direct")
+
+    async def _made(self, key: PlanKey, make: Callable[[], Plan]) -> Plan:
+        """Returns what is made in a thread, once however many wait for it."""
         making = self._making.get(key)
         if making is None:
-            making = asyncio.ensure_future(
-                asyncio.to_thread(_plan, key, question.sections, hidden(), decision, self, sources)
-            )
+            making = asyncio.ensure_future(asyncio.to_thread(make))
             self._making[key] = making
             making.add_done_callback(lambda done: self._keep(key, done))
         return await asyncio.shield(making)
@@ -93,7 +137,8 @@ class Planner:
     def _keep(self, key: PlanKey, done: asyncio.Future[Plan]) -> None:
         del self._making[key]
         if not done.cancelled() and done.exception() is None:
-            self._plans[key] = done.result()
+            plan = done.result()
+            self._plans[plan.key] = plan
 
 
 def _plan(
@@ -132,13 +177,14 @@ def _plan(
         reads[section.name] = HiddenRead(known.section.name, columns, at)
     fragments = _fragments(drafts, planner)
     return Plan(
-        key=key,
+        key=replace(key, narrowing=alike(drafts.verdicts)),
         keysets=drafts.keysets,
         fragments=fragments,
         sections=planned,
         outputs=tuple(s.name for s in asked if s.entity != "customer"),
         customer=customers,
         constants=drafts.constants,
+        turned=tuple(drafts.turned),
         notes=(
             *_notes(fragments, drafts.keysets),
             *(f"{branch} is not asked: no row of it can match" for branch in drafts.pruned),
@@ -278,12 +324,16 @@ def _section(
             sealing=planner.sealing,
         )
         for unfolded in slots:
-            narrowed: Narrowed | None = Narrowed()
+            narrowed = Narrowed()
             if section.narrows:
-                narrowed = narrow(unfolded, section.values, capabilities)
-            if narrowed is None:
-                drafts.pruned.append(unfolded.branch.id)
-                continue
+                conditions = turned(unfolded, frozenset(section.values), capabilities)
+                verdicts = judged(conditions, section.values)
+                drafts.turned.append(conditions)
+                drafts.verdicts.append(verdicts)
+                if verdicts is None:
+                    drafts.pruned.append(unfolded.branch.id)
+                    continue
+                narrowed = narrow(conditions, verdicts, drafts.names)
             drafts.constants |= narrowed.constants
             for bound, keys in ways(unfolded, section, planner.connectors, drafts, narrowed):
                 pushed = push(

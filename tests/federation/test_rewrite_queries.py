@@ -30,7 +30,7 @@ from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite import PASSES
 from roundview_federation.rewrite.context import RewriteContext
-from roundview_federation.rewrite.narrow import Narrowed, narrow
+from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
 from roundview_federation.rewrite.query.conditions import Plain, plain
 from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import Reading, read
@@ -129,7 +129,9 @@ def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
         for branch in catalog.branches(entity):
             capabilities = CAPABILITIES[catalog.sources[branch.source].connector]
             for one in unfold(whole, branch, catalog, ("source_key",), joins=capabilities.joins):
-                narrowed = narrow(one, section.values, capabilities)
+                conditions = turned(one, frozenset(section.values), capabilities)
+                verdicts = judged(conditions, section.values)
+                narrowed = None if verdicts is None else narrow(conditions, verdicts, {})
                 yield f"-- {branch.id}: {_asked(narrowed)}"
 
     _check(golden, "narrow", made)

@@ -15,10 +15,10 @@ from sqlglot import exp
 from roundview_catalog.expressions import conjuncts
 from roundview_catalog.types import Kind, Type
 from roundview_federation.key_sets import keyset_of
-from roundview_federation.rewrite.narrow import COMPARE
 from roundview_federation.rewrite.query.conditions import Plain, plain
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.query.sources import Read
+from roundview_federation.rewrite.turn import COMPARE
 
 _OTHER_PARTS = frozenset({"expressions", "from_", "where", "order", "limit", "offset", "kind"})
 _JOIN = frozenset({"this", "on", "kind"})

@@ -118,7 +118,7 @@ async def plans_of(
     if question is None:
         section = planned.bound if is_bound and planned.bound is not None else planned.alone
         question = planned.questions[is_bound] = _question(section)
-    return await planner.prepare(question, decision)
+    return await planner.narrowed(question, decision, planned.conditions.values)
 
 
 def _found(lookup: str) -> Bind:
@@ -126,9 +126,9 @@ def _found(lookup: str) -> Bind:
 
 
 def _question(section: Section) -> Question:
-    values = ",".join(f"{k}={v!r}" for k, v in sorted(section.values.items()))
+    known = ",".join(sorted(section.values))
     cuts = f"{section.row_cap}|{section.first}"
-    shape = f"{section.entity}|{cuts}|{section.tree.sql()}|{section.lookup}|{values}"
+    shape = f"{section.entity}|{cuts}|{section.tree.sql()}|{section.lookup}|{known}"
     lookups = (Lookup(section.lookup),) if section.lookup else ()
     return Question(shape, lookups, (section,))
 
