@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -26,10 +26,18 @@ class Busy:
     events: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class BusyEstate:
+    """The open estate; `env` is what its catalog's `${env:…}` resolve to, secrets among them."""
+
+    connection: AsyncConnection
+    env: Mapping[str, str] = field(repr=False)
+
+
 @asynccontextmanager
 async def busy_estate(
     directory: Path, busy: Busy, *, people: int = 2000, on_servers: bool = False
-) -> AsyncIterator[AsyncConnection]:
+) -> AsyncIterator[BusyEstate]:
     """Opens a linked estate over its four systems, the support app running.
 
     With `on_servers` CRM and mail are on PostgreSQL, the tills on MariaDB.
@@ -60,7 +68,7 @@ async def busy_estate(
             env |= stack.enter_context(server_estate.serving(made)).env
         async with connect_async(made.catalog, env=env) as connection:
             await connection.refresh_identity()
-            yield connection
+            yield BusyEstate(connection, env)
 
 
 def _send_mails(folder: Path, who: int, events: int) -> None:

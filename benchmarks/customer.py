@@ -372,7 +372,8 @@ def percentile(values: Sequence[float], rank: int) -> float:
 async def run() -> list[Figure]:
     """Makes the estate and measures over it."""
     with tempfile.TemporaryDirectory() as folder:
-        async with busy_estate(Path(folder), Busy()) as connection:
+        async with busy_estate(Path(folder), Busy()) as estate:
+            connection = estate.connection
             return await measure(connection.federation)
 
 

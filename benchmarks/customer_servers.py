@@ -106,8 +106,8 @@ def _fragments(snapshot: Any, source: str) -> list[Any]:
 async def run() -> list[Figure]:
     """Makes the estate, copies it onto servers and measures over them."""
     with tempfile.TemporaryDirectory() as folder:
-        async with busy_estate(Path(folder), BUSY, on_servers=True) as connection:
-            return await measure(connection)
+        async with busy_estate(Path(folder), BUSY, on_servers=True) as estate:
+            return await measure(estate.connection)
 
 
 def main() -> int:
