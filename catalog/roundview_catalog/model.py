@@ -209,6 +209,17 @@ class SourceTable:
         keys = (self.primary_key, *self.unique) if self.primary_key else self.unique
         return any(key and frozenset(key) <= columns for key in keys)
 
+    def searched(self, name: str) -> tuple[SourceColumn, str]:
+        """Returns the column to search for a column's values, and the form of its own.
+
+        Where a column names another one to search, its declared form is that of the other.
+        """
+        column = self.columns[name]
+        copy = self.columns.get(column.search) if column.search else None
+        if copy is None:
+            return column, column.normal_form
+        return copy, column.normal_form or copy.normal_form
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:

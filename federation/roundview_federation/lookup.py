@@ -270,11 +270,13 @@ def _branch_locators(
         if column is None or column.table not in unfolded.aliases:
             continue
         table = unfolded.source.tables[unfolded.aliases[column.table]]
-        declared = table.columns[column.name]
-        if not _is_indexed(table, column.name):
+        declared, form = table.searched(column.name)
+        form = form or ("text" if kind.is_live else "")
+        if not form or not _is_indexed(table, declared.name):
             continue
         drafts: dict[str, FragmentDraft] = {}
-        condition = exp.EQ(this=column.copy(), expression=exp.Placeholder(this=_VALUE))
+        asked = exp.column(declared.name, table=column.table)
+        condition = exp.EQ(this=asked, expression=exp.Placeholder(this=_VALUE))
         pushed = push(
             unfolded, None, capabilities, drafts, conditions=(condition,), params=(_VALUE,)
         )
@@ -283,9 +285,6 @@ def _branch_locators(
         try:
             call = connector.compile(fragment)
         except RequestError:
-            continue
-        form = declared.normal_form or ("text" if kind.is_live else "")
-        if not form:
             continue
         yield Locator(
             planned=PlannedFragment(fragment, call, (compiled(),)),

@@ -80,7 +80,7 @@ async def prove_identifiers(subject: Subject) -> AsyncIterator[Finding]:
             value = _nothing(Type(locator.column_kind))[0]
             params = dict.fromkeys(planned.fragment.params, value)
             asked = _Asked(
-                planned, found, params, _field_position(branch, found),
+                planned, found, params, _field_position(subject, branch, found),
                 f"{kind.name} is found by {_written(planned, found)}", branch,
             )  # fmt: skip
             yield await _prove(subject, asked)
@@ -209,10 +209,15 @@ def _advice(subject: Subject, asked: _Asked, access: Access, table: str) -> str:
     return f"make an index on the columns that link {table}"
 
 
-def _field_position(branch: Branch, found: exp.Column) -> Position:
+def _field_position(subject: Subject, branch: Branch, found: exp.Column) -> Position:
+    """Returns where the field stands that is looked for by a column, its own or one to search."""
+    table = subject.source.tables[branch.aliases[found.table]]
     for fields in branch.slots.values():
         for mapping in fields.values():
-            if mapping.expr == found:
+            own = mapping.expr
+            if not isinstance(own, exp.Column) or own.table != found.table:
+                continue
+            if found.name in (own.name, table.searched(own.name)[0].name):
                 return mapping.position
     return branch.position
 
