@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -279,3 +279,32 @@ async def test_the_lock_holds_below_the_statement_check() -> None:
         with pytest.raises(duckdb.Error):
             database.execute("SELECT * FROM hidden")
         assert hidden.num_rows == 1
+
+
+async def test_a_table_grows_with_what_is_loaded_and_can_be_dropped(engine: DuckDBEngine) -> None:
+    async with engine.session(Deadline.after(SECONDS)) as session:
+        for numbers in ([1, 2], [], [3]):
+            batches = [pa.record_batch({"n": pa.array(numbers, pa.int64())})]
+            assert await session.load("t", batches[0].schema, batches) == len(numbers)
+        counted = 'SELECT sum("n") AS n FROM "t"'
+        assert (await session.run(counted)).to_pylist() == [{"n": 6}]
+        await session.drop("t")
+        await session.drop("never_there")
+        with pytest.raises(EngineError):
+            await session.run(counted)
+        await session.load("t", batches[0].schema, batches)
+        assert (await session.run(counted)).to_pylist() == [{"n": 3}]
+
+
+async def test_a_load_that_breaks_off_adds_nothing(engine: DuckDBEngine) -> None:
+    batch = pa.record_batch({"n": pa.array([1], pa.int64())})
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield batch
+        raise EOFError
+
+    async with engine.session(Deadline.after(SECONDS)) as session:
+        await session.load("t", batch.schema, [batch])
+        with pytest.raises(EOFError):
+            await session.load("t", batch.schema, broken())
+        assert (await session.run('SELECT count(*) AS n FROM "t"')).to_pylist() == [{"n": 1}]

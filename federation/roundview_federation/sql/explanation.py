@@ -124,7 +124,7 @@ def _read(
     if run is not None:
         explained.keys = run.keys
         explained.rows_fetched = sum(status.rows for status in run.statuses)
-        explained.rows = run.table.num_rows
+        explained.rows = run.count
         explained.milliseconds = max((status.ms for status in run.statuses), default=0.0)
         explained.is_streamed = run.is_streamed
     return explained

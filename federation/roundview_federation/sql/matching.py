@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,8 +21,10 @@ _COMPARED: Mapping[type[exp.Expr], Callable[[Any, Any], Any]] = {
     exp.GTE: pc.greater_equal,
 }
 
+_Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
 
-def matching(rows: pa.Table, conditions: Plain) -> pa.Table:
+
+def matching(rows: _Rows, conditions: Plain) -> _Rows:
     """Returns the rows for which no condition is known to be anything but TRUE."""
     for tree in conditions.trees:
         keyset = keyset_of(tree)

@@ -27,6 +27,7 @@ from roundview_federation.sql.direct import MOST_ROWS
 from roundview_federation.sql.explanation import Explanation, explain
 from roundview_federation.sql.planning import PlannedQuery, plan_query, plans_of
 from roundview_federation.sql.relations import is_ours, visible
+from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.running import Asked, Fetched, fetch
 from roundview_identity.store import Xref
 
@@ -183,41 +184,42 @@ class SqlQuestions:
             )
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
         params = {f"principal.{k}": v for k, v in decision.attributes.items()}
-        fetched = await fetch(
-            planned,
-            Asked(
-                snapshot,
-                decision,
-                self._xref,
-                deadline,
-                self._clock,
-                params,
-                lambda identifier: self._find(identifier, request),
-                is_partial=request.is_partial,
-            ),
-        )
-        arrived = time.perf_counter()
-        seconds = {"plan": prepared - started, "fetch": arrived - prepared}
-        direct = planned.direct if choice != EMBEDDED else None
-        rows = fetched.runs[direct.read].table if direct is not None else None
-        is_small = rows is not None and (choice == DIRECT or rows.num_rows <= MOST_ROWS)
-        if direct is not None and rows is not None and is_small:
-            made = direct.finish(rows, positional(len(planned.columns)))
-            batches = _each(made)
-            return SqlResult(
-                planned.columns,
-                planned,
-                fetched,
-                DIRECT,
-                made.schema,
-                batches,
-                AsyncExitStack(),
-                seconds,
-            )
         async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(engine.session(deadline))
+            store = RowStore(engine, deadline, stack, is_here=choice == DIRECT)
+            fetched = await fetch(
+                planned,
+                Asked(
+                    snapshot,
+                    decision,
+                    self._xref,
+                    deadline,
+                    self._clock,
+                    params,
+                    lambda identifier: self._find(identifier, request),
+                    store,
+                    is_partial=request.is_partial,
+                ),
+            )
+            seconds = {"plan": prepared - started, "fetch": time.perf_counter() - prepared}
+            direct = planned.direct if choice != EMBEDDED else None
+            only = fetched.runs[direct.read] if direct is not None else None
+            is_small = only is not None and only.is_here and only.count <= MOST_ROWS
+            if direct is not None and only is not None and (is_small or choice == DIRECT):
+                made = direct.finish(only.table, positional(len(planned.columns)))
+                return SqlResult(
+                    planned.columns,
+                    planned,
+                    fetched,
+                    DIRECT,
+                    made.schema,
+                    _each(made),
+                    stack.pop_all(),
+                    seconds,
+                )
+            session = await store.session()
             for name, run in fetched.runs.items():
-                await session.load(name, run.table.schema, run.table.to_batches())
+                if run.is_here or run.table.num_rows:
+                    await session.load(name, run.table.schema, run.table.to_batches())
             values = {"now": self._clock()} if planned.uses_clock else None
             stream = await session.stream(planned.text, values)
             return SqlResult(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
-from roundview_federation.sql.matching import matching
+from roundview_federation.sql.key_values import KeyValues
 from roundview_federation.sql.own_rows import own_rows
 from roundview_federation.sql.planning import (
     ROWS,
@@ -30,6 +30,7 @@ from roundview_federation.sql.planning import (
     plans_of,
 )
 from roundview_federation.sql.relations import is_ours
+from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.strategy import MOST_KEYS
 from roundview_federation.sql.streaming import (
     read_streams,
@@ -46,14 +47,29 @@ _KEYS = ("source_key", "slot")
 
 @dataclass(slots=True)
 class ReadRun:
-    """What one read brought, and how: `keys` counts those it was bound by (None: not bound)."""
+    """What one read brought, and how: `keys` counts those it was bound by (None: not bound).
+
+    `loaded` counts the rows that are in the engine already, the others are in `table`.
+    """
 
     table: pa.Table
+    loaded: int = 0
     plan: Plan | None = None
     keys: int | None = None
     statuses: tuple[SourceStatus, ...] = ()
     missing: tuple[str, ...] = ()
     is_streamed: bool = False
+
+    @property
+    def count(self) -> int:
+        """Counts the rows."""
+        here: int = self.table.num_rows
+        return here + self.loaded
+
+    @property
+    def is_here(self) -> bool:
+        """Tells whether no row is in the engine yet."""
+        return not self.loaded
 
 
 @dataclass(slots=True)
@@ -95,16 +111,18 @@ class Asked:
     clock: Callable[[], datetime]
     params: Mapping[str, Any]
     find: Callable[[Identifier], Awaitable[Found]]
+    store: RowStore
     is_partial: bool
 
 
 async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
     """Runs every read, each as soon as what it waits for is there; the first failure ends all."""
     tasks: dict[str, asyncio.Task[ReadRun]] = {}
+    seen = _key_values(planned.reads)
     try:
         async with asyncio.timeout(asked.deadline.left), asyncio.TaskGroup() as group:
             for name, one in planned.reads.items():
-                tasks[name] = group.create_task(_read(one, asked, tasks, planned.reads))
+                tasks[name] = group.create_task(_run(one, asked, tasks, seen))
     except TimeoutError:
         raise _late() from None
     except ExceptionGroup as failures:
@@ -112,17 +130,35 @@ async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
     return Fetched({name: task.result() for name, task in tasks.items()})
 
 
-async def _read(
+def _key_values(reads: Mapping[str, PlannedRead]) -> dict[str, KeyValues]:
+    """Returns what will be the values of each read by which others are asked."""
+    wanted: dict[str, set[str]] = {name: set() for name in reads}
+    for one in reads.values():
+        for name, column in one.choice.bind.of if one.choice.bind is not None else ():
+            wanted[name].add(column)
+    return {name: KeyValues(wanted[name], one.conditions) for name, one in reads.items()}
+
+
+async def _run(
     planned: PlannedRead,
     asked: Asked,
     tasks: Mapping[str, asyncio.Task[ReadRun]],
-    reads: Mapping[str, PlannedRead],
+    seen: Mapping[str, KeyValues],
+) -> ReadRun:
+    own = seen[planned.read.name]
+    run = await _read(planned, asked, await _keys(planned, tasks, seen), own)
+    if not run.is_streamed:
+        own.see(run.table)
+    return run
+
+
+async def _read(
+    planned: PlannedRead, asked: Asked, keys: list[Any] | None, seen: KeyValues
 ) -> ReadRun:
     if planned.read.relation == LOOKUP:
         return await _look_up(planned, asked)
     if is_ours(planned.read.relation):
         return await _own(planned, asked)
-    keys = await _keys(planned, tasks, reads)
     customers: dict[str, Customers] = {}
     params = {**asked.params, **known_values(planned)}
     by = planned.customers
@@ -138,7 +174,7 @@ async def _read(
     planner = asked.snapshot.planner
     plan = await plans_of(planned, planner, asked.decision, is_bound=keys is not None)
     if by is None and keys is None and not planned.is_point:
-        run = await _streamed(planned, plan, params, asked)
+        run = await _streamed(planned, plan, params, asked, seen)
         if run is not None:
             return run
     gathered = await gather(
@@ -151,7 +187,8 @@ async def _read(
         clock=asked.clock,
         is_patient=True,
     )
-    run = ReadRun(pa.table({}), plan, None if keys is None else len(keys), gathered.statuses)
+    count = None if keys is None else len(keys)
+    run = ReadRun(pa.table({}), 0, plan, count, gathered.statuses)
     _check(planned, gathered, asked, run)
     rows = [row for rows in gathered.rows[ROWS].values() for row in rows]
     made = table(rows, planned.columns, len(ROW_HEAD))
@@ -161,14 +198,22 @@ async def _read(
 
 
 async def _streamed(
-    planned: PlannedRead, plan: Plan, params: Mapping[str, Any], asked: Asked
+    planned: PlannedRead, plan: Plan, params: Mapping[str, Any], asked: Asked, seen: KeyValues
 ) -> ReadRun | None:
     """Reads a scan in batches, where all of its sources can."""
+    name = planned.read.name
+    schema = table((), planned.columns, 0).schema
     connectors = asked.snapshot.connectors
     streams = streamed(plan, planned.columns, connectors)
     if streams is None:
         return None
-    batches, ledger, failures = await read_streams(
+
+    async def take(
+        rows: AsyncIterator[pa.RecordBatch],
+    ) -> tuple[list[pa.RecordBatch], int]:
+        return await asked.store.take(name, schema, rows)
+
+    batches, loaded, ledger, failures = await read_streams(
         streams,
         {**plan.constants, **params},
         asked.deadline,
@@ -176,17 +221,27 @@ async def _streamed(
         connectors=connectors,
         clock=asked.clock,
         xref=asked.xref,
+        take=take,
+        see=seen.see,
         enough=_enough(planned),
     )
     if failures and not asked.is_partial:
         raise failures[min(failures)]
     if any(failure.code == "RV403" for failure in failures.values()):
         # One bad value ends a batch; of rows that come one by one it is NULL.
+        await asked.store.drop(name)
         return None
     if not asked.is_partial:
         _check_values(planned, ledger.statuses())
-    made = pa.Table.from_batches(batches, table((), planned.columns, 0).schema)
-    return ReadRun(made, plan, None, ledger.statuses(), tuple(sorted(failures)), is_streamed=True)
+    return ReadRun(
+        pa.Table.from_batches(batches, schema),
+        loaded,
+        plan,
+        None,
+        ledger.statuses(),
+        tuple(sorted(failures)),
+        is_streamed=True,
+    )
 
 
 def _enough(planned: PlannedRead) -> int | None:
@@ -200,7 +255,7 @@ def _enough(planned: PlannedRead) -> int | None:
 async def _keys(
     planned: PlannedRead,
     tasks: Mapping[str, asyncio.Task[ReadRun]],
-    reads: Mapping[str, PlannedRead],
+    seen: Mapping[str, KeyValues],
 ) -> list[Any] | None:
     """Returns the values by which a read is asked; None where they are too many, or none are."""
     bind = planned.choice.bind
@@ -209,11 +264,11 @@ async def _keys(
     await asyncio.wait([tasks[name] for name, _ in bind.of])
     found: dict[Any, None] = {}
     for name, column in bind.of:
-        rows = matching(tasks[name].result().table, reads[name].conditions)
-        values = pc.unique(rows.column(column))
-        if len(values) + len(found) > MOST_KEYS:
+        # What failed ends those who wait for it.
+        tasks[name].result()
+        found |= seen[name].by_column[column]
+        if len(found) > MOST_KEYS:
             return None
-        found |= dict.fromkeys(value for value in values.to_pylist() if value is not None)
     return list(found)
 
 

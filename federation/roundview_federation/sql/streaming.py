@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,9 @@ from roundview_federation.sql.columns import Batch, ColumnArrival, column_arriva
 from roundview_identity.store import Xref
 
 _PERSONS = ("customer_id", "link_state")
+
+Take = Callable[[AsyncIterator[pa.RecordBatch]], Awaitable[tuple[list[pa.RecordBatch], int]]]
+"""Takes the rows of a stream; returns those that stay here, and counts those that do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,55 +74,67 @@ async def read_streams(
     connectors: Mapping[str, Connector],
     clock: Callable[[], datetime],
     xref: Xref,
+    take: Take,
+    see: Callable[[pa.RecordBatch], None],
     enough: int | None = None,
-) -> tuple[list[pa.RecordBatch], Ledger, dict[str, SourceError]]:
-    """Reads all streams and returns their rows, what each source did, and who failed.
+) -> tuple[list[pa.RecordBatch], int, Ledger, dict[str, SourceError]]:
+    """Reads all streams into `take`; returns what it does, what each source did, and who failed.
+
+    `see` is shown all rows first, in threads.
 
     Where any `enough` rows will do, a source is not read beyond them.
     """
     ledger = Ledger(catalog, clock())
-    batches: list[pa.RecordBatch] = []
     failures: dict[str, SourceError] = {}
 
-    async def one(stream: Streamed) -> list[pa.RecordBatch]:
+    async def rows_of(stream: Streamed) -> AsyncGenerator[pa.RecordBatch, None]:
         fragment = stream.planned.fragment
         connector: Any = connectors[fragment.source]
         started = time.perf_counter()
-        made: list[pa.RecordBatch] = []
-        rows = 0
+        rows, made = 0, 0
         origin = ledger.answered(fragment.source, Answer([], calls=1), 0.0)
         note = ledger.noter(fragment.source)
-        try:
-            bound = params
-            if stream.keyset is not None:
-                keys = values_of(stream.keyset, params)
-                if not keys:
-                    return []
-                bound = {**params, **bound_keys(stream.keyset, keys)}
-            read = connector.batches(stream.planned.call, bound, deadline)
-            async with aclosing(read) as batches_read:
-                async for batch in batches_read:
-                    rows += batch.num_rows
-                    if rows > fragment.row_cap:
-                        raise too_many_rows(fragment.source)
-                    made += await asyncio.to_thread(
-                        _arrived, stream.arrivals, Batch(batch, origin, note), xref
-                    )
-                    if enough is not None and sum(one.num_rows for one in made) >= enough:
-                        break
-        except SourceError as error:
-            ledger.failed(fragment.source, error)
-            failures[fragment.source] = error
-            return []
+        bound = params
+        if stream.keyset is not None:
+            keys = values_of(stream.keyset, params)
+            if not keys:
+                return
+            bound = {**params, **bound_keys(stream.keyset, keys)}
+        read = connector.batches(stream.planned.call, bound, deadline)
+        async with aclosing(read) as batches:
+            async for batch in batches:
+                rows += batch.num_rows
+                if rows > fragment.row_cap:
+                    raise too_many_rows(fragment.source)
+                arrived = Batch(batch, origin, note)
+                for one in await asyncio.to_thread(_arrived, stream.arrivals, arrived, xref, see):
+                    made += one.num_rows
+                    yield one
+                if enough is not None and made >= enough:
+                    break
         ledger.streamed(fragment.source, rows, time.perf_counter() - started)
-        return made
 
-    for made in await asyncio.gather(*(one(stream) for stream in streams)):
-        batches += made
-    return batches, ledger, failures
+    async def taken(stream: Streamed) -> tuple[list[pa.RecordBatch], int]:
+        try:
+            async with aclosing(rows_of(stream)) as rows:
+                return await take(rows)
+        except SourceError as error:
+            source = stream.planned.fragment.source
+            ledger.failed(source, error)
+            failures[source] = error
+            return [], 0
+
+    found = await asyncio.gather(*map(taken, streams))
+    kept = [batch for batches, _ in found for batch in batches]
+    return kept, sum(count for _, count in found), ledger, failures
 
 
-def _arrived(arrivals: tuple[ColumnArrival, ...], batch: Batch, xref: Xref) -> list[pa.RecordBatch]:
+def _arrived(
+    arrivals: tuple[ColumnArrival, ...],
+    batch: Batch,
+    xref: Xref,
+    see: Callable[[pa.RecordBatch], None],
+) -> list[pa.RecordBatch]:
     try:
         made = [arrival.convert(batch) for arrival in arrivals]
     except pa.ArrowInvalid:
@@ -128,10 +143,13 @@ def _arrived(arrivals: tuple[ColumnArrival, ...], batch: Batch, xref: Xref) -> l
             code="RV105",
             hint="roundview check --live names the columns",
         ) from None
-    return [
+    named = [
         with_customers(one, batch.origin.source, xref) if wants_customers(one) else one
         for one in made
     ]
+    for one in named:
+        see(one)
+    return named
 
 
 def wants_customers(rows: pa.RecordBatch | pa.Table) -> bool:

@@ -2,8 +2,9 @@
 
 A frame is a header of 16 bytes (kind, number of a table, length of the body) and a body. A table
 travels as TABLE (its name), SCHEMA, any number of BATCH, and DONE; tables may travel side by side,
-each under its number. The worker answers QUERY with SCHEMA, any number of BATCH and DONE, KEEP with
-DONE, either with FAILED at any point, and RESET with READY.
+each under its number. What is DONE is added to the table of that name, which DROP forgets. The
+worker answers QUERY with SCHEMA, any number of BATCH and DONE, KEEP with DONE, either with FAILED
+at any point, and RESET with READY.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Kind(IntEnum):
     RESET = 7
     FAILED = 8
     READY = 9
+    DROP = 10
 
 
 def frame(kind: Kind, *body: View, table: int = 0) -> list[View]:

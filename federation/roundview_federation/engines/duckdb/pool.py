@@ -68,6 +68,21 @@ class DuckDBEngine:
         """Returns the process ids of all workers."""
         return frozenset(worker.pid for worker in self._all)
 
+    @property
+    def memory_bytes(self) -> int:
+        """Returns the bytes that a worker has for everything."""
+        return self._limits.total_bytes
+
+    @property
+    def loaded_bytes(self) -> int:
+        """Returns the bytes of tables that a worker may hold."""
+        return self._limits.loaded_bytes
+
+    def is_free(self) -> bool:
+        """Tells whether a session would begin at once; starts a worker where there is room."""
+        self._grow()
+        return bool(self._idle)
+
     async def start(self) -> None:
         """Begins to start the first worker; nothing waits for it."""
         self._grow()

@@ -67,8 +67,9 @@ class Session:
         schema: pa.Schema,
         batches: AsyncIterable[pa.RecordBatch] | Iterable[pa.RecordBatch],
     ) -> int:
-        """Makes a table of the batches under a name; returns its rows.
+        """Adds batches to the table of a name, which is made if it is not there; returns the rows.
 
+        They are in the table when all have come: none of them if `batches` raises.
         Batches that arrive one by one are asked for as fast as the worker takes them; who made the
         iterator closes it. Raises EngineError RV503 where all tables together are more than a
         worker may hold, pyarrow.ArrowInvalid for a batch of another schema.
@@ -92,6 +93,11 @@ class Session:
                 await self._add(encoder.encode(batch))
         await self._put(frame(Kind.DONE, table=table))
         return rows
+
+    async def drop(self, name: str) -> None:
+        """Forgets a table that was loaded."""
+        await self._settle()
+        await self._put(frame(Kind.DROP, _named(name).encode()))
 
     async def keep(self, name: str, sql: str, parameters: Parameters = None) -> int:
         """Keeps what one SELECT returns as a table of this session; returns its rows."""

@@ -66,6 +66,7 @@ class Worker:
         self._cursor = self._database.cursor()
         self._outgoing: list[View] = []
         self._loading: dict[int, _Loading] = {}
+        self._tables: dict[str, pa.Table] = {}
         self._running = threading.Lock()
         self._number = 0
         self._interrupted = 0
@@ -88,6 +89,8 @@ class Worker:
                 self._flush()
             elif kind in (Kind.QUERY, Kind.KEEP):
                 self._answer(kind, body)
+            elif kind is Kind.DROP:
+                self._drop(body.to_pybytes().decode())
             else:
                 self._load(kind, table, body)
 
@@ -101,9 +104,19 @@ class Worker:
         elif kind is Kind.BATCH:
             loading.batches.append(read_batch(body, loading.schema))
         else:
-            arrived = pa.Table.from_batches(loading.batches, loading.schema)
-            self._cursor.register(loading.name, arrived)
+            self._add(loading.name, pa.Table.from_batches(loading.batches, loading.schema))
             del self._loading[table]
+
+    def _add(self, name: str, arrived: pa.Table) -> None:
+        if name in self._tables:
+            arrived = pa.concat_tables([self._tables[name], arrived])
+            self._drop(name)
+        self._tables[name] = arrived
+        self._cursor.register(name, arrived)
+
+    def _drop(self, name: str) -> None:
+        if self._tables.pop(name, None) is not None:
+            self._cursor.unregister(name)
 
     def _answer(self, kind: Kind, body: pa.Buffer) -> None:
         # The server is the one that started this process: what it pickles is as trusted as code.
@@ -158,6 +171,7 @@ class Worker:
     def _reset(self) -> bool:
         """Forgets everything of the last question; tells whether another one may come."""
         self._loading.clear()
+        self._tables.clear()
         self._renew()
         if self._grown() > _WORTH_TRIMMING:
             _give_back()
