@@ -58,10 +58,10 @@ async def serving(
         await server.close()
 
 
-@pytest.fixture(scope="session")
-async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """Serves the demo's sources and links: SQLite, files, REST, xref."""
-    made = estate.make(tmp_path_factory.mktemp("bridge"), PEOPLE)
+@asynccontextmanager
+async def serving_demo(folder: Path) -> AsyncIterator[Served]:
+    """Makes the demo's estate in a folder and serves it, its identities linked."""
+    made = estate.make(folder, PEOPLE)
     process = support.start(made.directory)
     env = {**made.env, "SUPPORT_URL": process.url, support.TOKEN_VARIABLE: process.token}
     federation = open_federation(made.catalog, env=env)
@@ -74,15 +74,29 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served
         process.stop()
 
 
-@pytest.fixture(scope="session")
-async def odd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """Serves a catalog whose tables have every type, odd names and sealed keys."""
-    federation = await odd_shop.opened(tmp_path_factory.mktemp("odd"))
+@asynccontextmanager
+async def serving_odd(folder: Path) -> AsyncIterator[Served]:
+    """Makes the catalog of odd values in a folder and serves it."""
+    federation = await odd_shop.opened(folder)
     try:
         async with serving(federation) as served:
             yield served
     finally:
         await federation.close()
+
+
+@pytest.fixture(scope="session")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """Serves the demo's sources and links: SQLite, files, REST, xref."""
+    async with serving_demo(tmp_path_factory.mktemp("bridge")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+async def odd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """Serves a catalog whose tables have every type, odd names and sealed keys."""
+    async with serving_odd(tmp_path_factory.mktemp("odd")) as served:
+        yield served
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from tests.bridge.conftest import Served
 from tests.bridge.odd_shop import SCHEMA
-from tests.bridge.thrift_client import RefusedError, ThriftClient, texts
+from tests.bridge.thrift_client import RefusedError, ThriftClient, integers, texts
 
 from roundview_catalog.types import Kind
 from roundview_federation.bridge import messages
@@ -155,3 +155,18 @@ async def test_a_column_that_is_gone_is_said(odd: Served) -> None:
         named = messages.TableName(schema="nowhere", table="gone")
         answer = await client.call(messages.GetTable(table=named), messages.TableOrNull)
         assert answer.table is None
+
+
+async def test_an_api_is_asked_for_its_list_where_keys_need_too_many_calls(
+    demo: Served, client: ThriftClient
+) -> None:
+    described = {one.name.table: one for one in await client.tables() if one.name and one.name.schema == "support"}  # fmt: skip
+    # An email is one call a key; ids are fifty.
+    assert described["users"].keys == [{"id"}]
+    every = await client.scan("support", "tickets", ["id", "user_id"])
+    users = sorted({user for _, user in every})
+    wanted = [*users[::2], *range(10**6, 10**6 + 3_000)]
+    found = await client.scan(
+        "support", "tickets", ["id", "user_id"], keys=(["user_id"], [integers(*wanted)])
+    )
+    assert Counter(found) == Counter(row for row in every if row[1] in set(users[::2]))

@@ -157,7 +157,8 @@ class Bridge:
             connector = snapshot.connectors[table.source]
             limits = snapshot.catalog.sources[table.source].limits
             one = reading(wanted, connector.capabilities, limits, allow_scan=self._allow_scan)
-            rows, most = batches(connector, one, table, deadline), limits.concurrency
+            rows = batches(connector, one, table, limits, deadline)
+            most = limits.concurrency
         scan = Scan(table.source, rows, types, deadline)
         await self._scans.begin(scan, most)
         self._snapshots[scan.id] = snapshot

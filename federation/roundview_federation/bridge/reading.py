@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from roundview_catalog.errors import RequestError
+from roundview_catalog.expressions import conjuncts
 from roundview_catalog.model import Limits, SourceColumn
 from roundview_federation.bridge.domains import (
     Conditions,
@@ -23,6 +24,7 @@ from roundview_federation.bridge.frames import MalformedError
 from roundview_federation.bridge.messages import Constraint, Page
 from roundview_federation.bridge.tables import BridgedTable, column_of, selecting
 from roundview_federation.connectors.port import NO_CAP, Capabilities
+from roundview_federation.key_sets import keyset_of
 from roundview_federation.plan import Fragment
 from roundview_federation.resilience.deadline import Deadline
 
@@ -102,10 +104,19 @@ def reading(
 
 
 async def batches(
-    connector: Any, one: Reading, table: BridgedTable, deadline: Deadline
+    connector: Any, one: Reading, table: BridgedTable, limits: Limits, deadline: Deadline
 ) -> AsyncGenerator[pa.RecordBatch, None]:
-    """Yields the rows of a split; raises SourceError, and RV117 above the row cap."""
+    """Yields the rows of a split; raises SourceError, and RV117 above the row cap.
+
+    Where more calls would be needed for lists of keys than a source takes, it is asked for the
+    table instead, if that is possible.
+    """
     call = connector.compile(one.fragment)
+    per_call = getattr(call, "keys_per_call", 0)
+    longest = max((len(one.params[name]) for name in one.fragment.keysets), default=0)
+    if per_call and longest > per_call * limits.calls:
+        with suppress(RequestError):
+            call = connector.compile(_without_lists(one.fragment))
     count = 0
     async with aclosing(connector.batches(call, one.params, deadline)) as found:
         async for batch in found:
@@ -122,6 +133,21 @@ def too_many_rows(table: BridgedTable) -> RequestError:
         code="RV117",
         hint="ask for less, raise it, or run the bridge with --allow-scan",
     )
+
+
+def _without_lists(fragment: Fragment) -> Fragment:
+    """Returns a fragment that leaves lists of keys to who reads its rows."""
+    where = fragment.tree.args.get("where")
+    kept = [
+        conjunct
+        for conjunct in conjuncts(where.this if where is not None else None)
+        if keyset_of(conjunct) is None
+    ]
+    tree = fragment.tree.copy()
+    tree.set("where", None)
+    if kept:
+        tree = tree.where(*kept)
+    return replace(fragment, tree=tree, keysets=())
 
 
 def _add_keys(

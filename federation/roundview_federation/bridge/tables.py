@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
@@ -150,11 +150,24 @@ def _is_key(column: SourceColumn) -> bool:
 
 
 def _takes_keys(table: SourceTable, column: str, connector: Connector) -> bool:
+    """Tells whether an API is better asked for keys of a column than for the whole table.
+
+    With a call for each key it is not, unless there is no other way.
+    """
     named = column_of(column)
-    tree = selecting(table, [named]).where(in_keys(named.copy(), "keys"))
-    fragment = Fragment("keys", connector.source, tree, (Type(Kind.TEXT),), ("keys",), ())
+    tree = selecting(table, [named])
+    scan = Fragment("keys", connector.source, tree, (Type(Kind.TEXT),), (), (), is_scan=True)
+    keyed = replace(
+        scan, tree=tree.where(in_keys(named.copy(), "keys")), keysets=("keys",), is_scan=False
+    )
     try:
-        connector.compile(fragment)
+        call = connector.compile(keyed)
     except RequestError:
         return False
-    return True
+    if getattr(call, "keys_per_call", 0) != 1:
+        return True
+    try:
+        connector.compile(scan)
+    except RequestError:
+        return True
+    return False
