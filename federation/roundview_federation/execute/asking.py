@@ -60,6 +60,7 @@ class Asking:
         self._sources = sources
         self._connectors = connectors
         self._calls: Counter[str] = Counter()
+        self._bound: dict[str, Mapping[str, Any]] = {}
 
     def start(self, run: Run) -> asyncio.Future[Outcome]:
         """Starts a run, which waits for the one above it, and returns its task."""
@@ -73,9 +74,7 @@ class Asking:
     async def _ask(self, run: Run, reserved: int) -> Outcome:
         """Asks with the keys that are known; the calls made take the place of those reserved."""
         source = run.planned.fragment.source
-        bound = self._params
-        if run.keyset is not None:
-            bound = {**bound, **bound_keys(run.keyset, run.owners)}
+        bound = self._params if run.keyset is None else self._with_keys(run.keyset, run.owners)
         started = time.perf_counter()
         limit = self._deadline
         if not self._is_patient:
@@ -105,6 +104,16 @@ class Asking:
             return answer
         first = await connector.rows(planned.top_call, {**bound, TOP: shown}, limit)
         return replace(first, calls=answer.calls + first.calls)
+
+    def _with_keys(self, keyset: KeySet, owners: Mapping[Any, Any]) -> Mapping[str, Any]:
+        """Returns the parameters with the keys of a set, made once for all that ask by it."""
+        bound = self._bound.get(keyset.name)
+        if bound is None:
+            bound = {**self._params, **bound_keys(keyset, owners)}
+            # Keys of rows above are those of one run: others may have been left fewer.
+            if not keyset.fragment:
+                self._bound[keyset.name] = bound
+        return bound
 
     async def _ask_below(self, run: Run, above: Run, task: asyncio.Future[Outcome]) -> Outcome:
         """Asks with the keys of the rows above; raises what these failed with."""

@@ -115,8 +115,9 @@ async def gather(
     params = {**plan.constants, **params} if plan.constants else params
     asking = Asking(params, deadline, catalog.sources, connectors, is_patient=is_patient)
     runs: dict[str, Run] = {}
+    owners: dict[str, dict[Any, Any]] = {}
     for planned in plan.fragments:
-        run = _run(planned, plan, customers, params, runs)
+        run = _run(planned, plan, customers, params, runs, owners)
         if run is not None:
             runs[planned.fragment.id] = run
     if not runs:
@@ -184,8 +185,7 @@ def finish(
         output = Output(section.columns, missing=missing, failed=_failed((name,), gathered))
         pages = Pages(section, params, seal, plan.key.policy_shape)
         is_truncated = name in gathered.truncated
-        for owner, rows in groups.items():
-            output.groups[owner] = pages.cut(rows, missing, is_truncated=is_truncated)
+        output.groups = pages.cut(groups, missing, is_truncated=is_truncated)
         outputs[name] = output
     return outputs
 
@@ -201,10 +201,14 @@ def _repeat(plan: Plan, customers: Mapping[str, Customers], gathered: Gathered) 
 
 
 def _missing(sections: Sequence[str], gathered: Gathered) -> tuple[str, ...]:
+    if not gathered.failures:
+        return ()
     return tuple(sorted({s for name in sections for s in gathered.failures.get(name, ())}))
 
 
 def _failed(sections: Sequence[str], gathered: Gathered) -> RoundviewError | None:
+    if not gathered.failures:
+        return None
     asked = {source for name in sections for source in gathered.asked.get(name, ())}
     errors = {s: e for name in sections for s, e in gathered.failures.get(name, {}).items()}
     if not asked or asked - errors.keys():
@@ -218,8 +222,12 @@ def _run(
     customers: Mapping[str, Customers],
     params: Mapping[str, Any],
     runs: Mapping[str, Run],
+    bound: dict[str, dict[Any, Any]],
 ) -> Run | None:
-    """Returns what is to run; None where no key can become known."""
+    """Returns what is to run; None where no key can become known.
+
+    `bound` keeps the owners of key sets of customers: most fragments of a source share one.
+    """
     if not planned.fragment.keysets:
         return Run(planned, None, {})
     keyset = plan.keysets[planned.fragment.keysets[0]]
@@ -229,7 +237,9 @@ def _run(
     if keyset.fragment:
         above = runs.get(keyset.fragment)
         return None if above is None else Run(planned, keyset, {}, above)
-    owners = bind(keyset, customers[keyset.lookup])
+    owners = bound.get(keyset.name)
+    if owners is None:
+        owners = bound[keyset.name] = bind(keyset, customers[keyset.lookup])
     return Run(planned, keyset, owners) if owners else None
 
 
@@ -314,7 +324,10 @@ class _Collecting:
         for section, groups in part.rows.items():
             known = gathered.rows[section]
             for owner, rows in groups.items():
-                known[owner] += rows
+                if owner in known:
+                    known[owner] += rows
+                else:
+                    known[owner] = rows
 
     def _part(self, run: Run, task: asyncio.Future[Outcome]) -> _Part:
         source = run.planned.fragment.source
@@ -324,6 +337,9 @@ class _Collecting:
             return _Part(error=outcome)
         answer, seconds = outcome
         origin = self.ledger.answered(source, answer, seconds)
+        part = _Part(is_truncated=answer.is_truncated)
+        if not answer.rows:
+            return part
         who = self._customers[run.keyset.lookup] if run.keyset and run.keyset.lookup else None
         context = ArrivalContext(
             origin=origin,
@@ -333,7 +349,6 @@ class _Collecting:
             params=self._params,
             note=self.ledger.noter(source),
         )
-        part = _Part(is_truncated=answer.is_truncated)
         for arrival in run.planned.arrivals:
             rows = part.rows.setdefault(arrival.section, defaultdict(list))
             arrival.convert(answer.rows, rows, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from operator import itemgetter
@@ -92,17 +93,28 @@ class Pages:
             self._bound = _binding(section, params, policy_shape)
 
     def cut(
-        self, rows: list[tuple[Any, ...]], missing: tuple[str, ...], *, is_truncated: bool
-    ) -> Rows:
-        """Returns the page of one list, with the cursor behind it."""
-        if self._first is None:
-            return Rows(rows, False, None, is_truncated, missing)
-        if self._after is not None:
+        self, groups: Groups, missing: tuple[str, ...], *, is_truncated: bool
+    ) -> dict[Any, Rows]:
+        """Returns the page of each list, with the cursor behind it."""
+        most = self._first
+        if most is None:
+            most = sys.maxsize
+        elif self._after is not None and groups:
             position = self._seal.open(self._after, self._bound)
-            rows = _behind(self._section, rows, position)
-        shown = rows[: self._first]
-        cursor = self._sealed(shown[-1]) if shown and self._wants_cursor else None
-        return Rows(shown, len(rows) > self._first, cursor, is_truncated, missing)
+            groups = {
+                owner: _behind(self._section, rows, position) for owner, rows in groups.items()
+            }
+        cut = {
+            owner: Rows(rows, False, None, is_truncated, missing)
+            if len(rows) <= most
+            else Rows(rows[:most], True, None, is_truncated, missing)
+            for owner, rows in groups.items()
+        }
+        if self._wants_cursor:
+            for page in cut.values():
+                if page.rows:
+                    page.end_cursor = self._sealed(page.rows[-1])
+        return cut
 
     def _sealed(self, last: tuple[Any, ...]) -> str:
         position = [last[index] for index, _ in self._section.order]

@@ -56,22 +56,32 @@ def _choose(how: SurvivingField, rows: list[tuple[Any, ...]]) -> tuple[Any, tupl
         return None, None
     if len(rows) == 1:
         return rows[0][how.index], rows[0]
+    rule = _rule(how)
+    if rule == "union":
+        ranked = _ranked(how, rows)
+        return ", ".join(dict.fromkeys(row[how.index] for row in ranked)), ranked[0]
+    if rule == "trusted":
+        rows = _most_trusted(rows, how.rule.trusted)
+    elif rule == "most_frequent":
+        counts = Counter(row[how.index] for row in rows)
+        most = max(counts.values())
+        rows = [row for row in rows if counts[row[how.index]] == most]
+    elif rule == "most_complete":
+        lengths = [len(str(row[how.index])) for row in rows]
+        longest = max(lengths)
+        rows = [row for row, length in zip(rows, lengths, strict=True) if length == longest]
+    # Where the rule has chosen, and that is usual, nothing is left to rank.
+    winner = rows[0] if len(rows) == 1 else _ranked(how, rows)[0]
+    return winner[how.index], winner
+
+
+def _ranked(how: SurvivingField, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Sorts rows among which the rule does not choose: changed last, primary, smallest record."""
     ranked = sorted(rows, key=_tie)
     if how.primary_index >= 0:
         ranked.sort(key=lambda row: row[how.primary_index] is not True)
-    ranked.sort(key=lambda row: _age(row, how), reverse=True)
-    rule = _rule(how)
-    if rule == "trusted":
-        trust = how.rule.trusted
-        ranked.sort(key=lambda row: _trust(row[0], trust))
-    elif rule == "most_frequent":
-        counts = Counter(row[how.index] for row in rows)
-        ranked.sort(key=lambda row: -counts[row[how.index]])
-    elif rule == "most_complete":
-        ranked.sort(key=lambda row: -len(str(row[how.index])))
-    elif rule == "union":
-        return ", ".join(dict.fromkeys(row[how.index] for row in ranked)), ranked[0]
-    return ranked[0][how.index], ranked[0]
+    ranked.sort(key=lambda row: row[how.updated_index] or _NEVER, reverse=True)
+    return ranked
 
 
 def _rule(how: SurvivingField) -> str:
@@ -88,16 +98,13 @@ def _tie(row: tuple[Any, ...]) -> tuple[str, str, str]:
     return origin.source, row[1], row[2]
 
 
-def _age(row: tuple[Any, ...], how: SurvivingField) -> datetime:
-    updated: datetime | None = row[how.updated_index]
-    return updated or _NEVER
-
-
-def _trust(origin: Origin, trusted: Sequence[str]) -> int:
-    for at, name in enumerate(trusted):
-        if name in (origin.source, origin.source_system):
-            return at
-    return len(trusted)
+def _most_trusted(rows: list[tuple[Any, ...]], trusted: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Returns the rows of the first source or system that has any, all where none has."""
+    for name in trusted:
+        own = [row for row in rows if name in (row[0].source, row[0].source_system)]
+        if own:
+            return own
+    return rows
 
 
 def _provenance(
