@@ -26,6 +26,9 @@ from roundview_catalog.types import Kind, parse_type
 MOST_ROWS = 4_000
 """More rows than this are not joined: what is compared is few rows of many queries."""
 
+MOST_LATERAL = 100
+"""A query is not asked anew for each of more rows than this."""
+
 _OF_KIND = {
     Kind.INTEGER: INT,
     Kind.BIGINT: BIG,
@@ -107,11 +110,13 @@ class Joined:
 class Sources:
     """Draws FROM clauses.
 
-    `below(columns, depth)` draws a query with columns of some types and returns its SQL.
+    `below(columns, depth, outer)` draws a query with columns of some types and returns its SQL.
     """
 
     def __init__(
-        self, terms: Terms, below: Callable[[Sequence[str], int], tuple[str, int]]
+        self,
+        terms: Terms,
+        below: Callable[[Sequence[str], int, Scope | None], tuple[str, int]],
     ) -> None:
         self._terms = terms
         self._draw = terms.draw
@@ -131,6 +136,9 @@ class Sources:
         """Returns a FROM clause over some relations."""
         left = self._start(self._relation(depth, outer))
         while len(left.relations) < count:
+            if left.rows <= MOST_LATERAL and self._terms.chance(0.06):
+                left = self._lateral(left, outer)
+                continue
             if count - len(left.relations) >= 2 and self._terms.chance(0.12):
                 right = self._start(self._relation(depth, outer))
                 right = self._join(right, self._start(self._relation(depth, outer)), outer)
@@ -178,7 +186,7 @@ class Sources:
     def table(self, name: str, depth: int) -> tuple[str, Relation]:
         """Returns the SQL of a query below and the relation that it becomes under a name."""
         names = self._names(self._draw.randint(2, 4))
-        sql, rows = self._below(list(names.values()), depth - 1)
+        sql, rows = self._below(list(names.values()), depth - 1, None)
         return sql, self._below_as(name, name, names, rows)
 
     def _derived(self, depth: int) -> Relation:
@@ -217,6 +225,18 @@ class Sources:
             else:
                 names[self.fresh("c")] = self._draw.choice(TYPES)
         return names
+
+    def _lateral(self, left: Joined, outer: Scope | None) -> Joined:
+        """Returns a join with a query that may name what stands before it."""
+        alias = self.fresh("l")
+        names = self._names(self._draw.randint(1, 3))
+        sql, rows = self._below(list(names.values()), 0, left.scope(outer))
+        sql = f"LATERAL ({sql}) AS {alias} ({', '.join(names)})"
+        right = self._start(self._below_as(sql, alias, names, rows))
+        kind = self._draw.choice(("CROSS JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN"))
+        on = "" if kind == "CROSS JOIN" else " ON TRUE"
+        text = f"{left.sql} {kind} {right.sql}{on}"
+        return self._both(left, right, text, {}, left.rows * max(1, min(rows, 10)))
 
     # -- joins -------------------------------------------------------------------------------
 

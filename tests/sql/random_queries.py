@@ -98,15 +98,15 @@ class _Making:
             return f"SELECT * FROM ({text}) AS whole", False
         return text, is_ordered
 
-    def _below(self, types: Sequence[str], depth: int) -> tuple[str, int]:
+    def _below(self, types: Sequence[str], depth: int, outer: Scope | None) -> tuple[str, int]:
         """Returns a query for FROM or WITH, and about how many rows it has."""
         roll = self._draw.random()
-        if roll < 0.16:
+        if roll < 0.16 and outer is None:
             return self._set(types, 1, depth), 60
         source = self._sources.joined(self._draw.choices((1, 2, 3), (6, 4, 1))[0], depth)
         if roll < 0.5:
-            return self._grouped(types, source, None), 30
-        body = self._plain(types, source, None)
+            return self._grouped(types, source, outer), 30
+        body = self._plain(types, source, outer)
         if roll < 0.62:
             text, _ = self._ordered(body, len(types), always=True)
             return text, min(source.rows, 10)

@@ -27,6 +27,7 @@ from roundview_federation.dialect.grouping import bare
 from roundview_federation.dialect.literals import number_type
 from roundview_federation.dialect.patterns import searched
 from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
+from roundview_federation.dialect.series import series_rows, unnested
 from roundview_federation.dialect.targets import target
 from roundview_federation.dialect.types import (
     BIGINT,
@@ -383,6 +384,8 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Subquery: _subquery,
     exp.Exists: _exists,
     exp.Array: _array,
+    exp.ExplodingGenerateSeries: series_rows,
+    exp.Unnest: unnested,
     exp.Any: _refused,
     exp.All: _refused,
     exp.Star: _refused,

@@ -27,6 +27,7 @@ _MISSING = (
             "cardinality",
             "date_bin",
             "format",
+            "generate_series",
             "initcap",
             "json_build_object",
             "jsonb_build_object",

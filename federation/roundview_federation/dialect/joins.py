@@ -25,13 +25,10 @@ from roundview_federation.dialect.scopes import (
     identifier,
     renamed,
 )
+from roundview_federation.dialect.table_functions import function
 
 if TYPE_CHECKING:
     from roundview_federation.dialect.names import Queries, Resolver
-
-LOOKUP = "lookup"
-# What lookup(kind, value) gives where the schema says nothing else.
-LOOKUP_COLUMNS = ("customer_id",)
 
 
 class From:
@@ -49,7 +46,7 @@ class From:
             if node.args.get("joins"):
                 raise refuse(SYNTAX, "a join needs a FROM", node.args["joins"][0])
             return scope
-        sources, entries = self._item(clause, outer)
+        sources, entries = self._item(clause, outer, Scope(outer))
         scope.sources = {source.name: source for source in sources}
         scope.entries = entries
         # Conditions see what stands since the last comma only.
@@ -64,7 +61,8 @@ class From:
     def _join(self, join: exp.Expr, scope: Scope, local: Scope, outer: Scope | None) -> bool:
         """Adds one join; tells whether it was a comma."""
         args = join.args
-        sources, right = self._item(join, outer)
+        before = Scope(outer, dict(scope.sources), list(scope.entries))
+        sources, right = self._item(join, outer, before)
         for source in sources:
             if source.name in scope.sources:
                 raise refuse(
@@ -93,10 +91,10 @@ class From:
             local.entries += right
             scope.entries += right
         else:
-            before = local.entries
-            local.entries = _merge(join, before, right, names, side)
+            own = local.entries
+            local.entries = _merge(join, own, right, names, side)
             # A comma before this group left other entries in front.
-            scope.entries = scope.entries[: len(scope.entries) - len(before)] + local.entries
+            scope.entries = scope.entries[: len(scope.entries) - len(own)] + local.entries
         if on is not None:
             join.set("on", self.resolver.expression(on, local, self.queries))
         return is_comma
@@ -109,12 +107,17 @@ class From:
         using = join.args.get("using")
         return [folded(part) for part in using] if using else None
 
-    def _item(self, holder: exp.Expr, outer: Scope | None) -> tuple[list[Source], list[Entry]]:
-        """Returns the sources and columns of one item: several of a join in parentheses."""
+    def _item(
+        self, holder: exp.Expr, outer: Scope | None, left: Scope
+    ) -> tuple[list[Source], list[Entry]]:
+        """Returns the sources and columns of one item: several of a join in parentheses.
+
+        `left` is what LATERAL and functions can name: what stands before them in FROM.
+        """
         node = holder.this
         if isinstance(node, exp.Subquery) and _first_joined(node) is not None:
             return self._bracket(node, outer)
-        source = self._source(holder, outer)
+        source = self._source(holder, outer, left)
         return [source], source.entries()
 
     def _bracket(self, node: exp.Subquery, outer: Scope | None) -> tuple[list[Source], list[Entry]]:
@@ -170,13 +173,18 @@ class From:
         named = Source(folded(alias.this), real, _renamed(outputs, alias))
         return [named], named.entries()
 
-    def _source(self, holder: exp.Expr, outer: Scope | None) -> Source:
+    def _source(self, holder: exp.Expr, outer: Scope | None, left: Scope) -> Source:
+        if isinstance(holder.this, exp.Lateral):
+            holder.set("this", _unmarked(holder.this))
+            outer = left
         node = holder.this
         alias = node.args.get("alias")
         if isinstance(node, exp.Table):
             if isinstance(node.this, exp.Identifier):
                 return self._relation(node, alias)
-            return self._function(node, alias)
+            return function(self.resolver, holder, alias, left, self.queries)
+        if isinstance(node, exp.Unnest):
+            return function(self.resolver, holder, alias, left, self.queries)
         if isinstance(node, (exp.Subquery, exp.Values)):
             if alias is None or not isinstance(alias.this, exp.Identifier):
                 raise refuse(SYNTAX, "a query in FROM needs an alias", node)
@@ -240,31 +248,23 @@ class From:
         self.resolver.taken.add(f"{name} as itself")
         return name
 
-    def _function(self, node: exp.Table, alias: exp.Expr | None) -> Source:
-        call = node.this
-        if isinstance(call, exp.Anonymous) and call.this == LOOKUP:
-            if node.args.get("db") is not None or len(call.expressions) != 2:
-                raise refuse(SYNTAX, "lookup takes a kind and a value", node)
-            for part in call.expressions:
-                if not isinstance(part, exp.Parameter) and not part.is_string:
-                    raise unsupported("lookup of anything but a constant", part)
-            columns = tuple(self.resolver.schema.get(LOOKUP, LOOKUP_COLUMNS))
-            name = folded(alias.this) if alias is not None else LOOKUP
-            real = self.resolver.unique(name)
-            node.set("alias", exp.TableAlias(this=identifier(real)))
-            return Source(name, real, _renamed(tuple(Output(n, n) for n in columns), alias))
-        if isinstance(call, exp.ExplodingGenerateSeries):
-            for part in call.args.values():
-                sign = part.this if isinstance(part, exp.Neg) else part
-                if sign is not None and not isinstance(sign, exp.Literal):
-                    raise unsupported("generate_series of anything but constants", part)
-            name = folded(alias.this) if alias is not None else "generate_series"
-            real = self.resolver.unique(name)
-            named = (alias.args.get("columns") if alias is not None else None) or ()
-            shown = folded(named[0]) if named else name
-            node.set("alias", exp.TableAlias(this=identifier(real), columns=[identifier("value")]))
-            return Source(name, real, (Output(shown, "value"),))
-        raise unsupported("this function in FROM", node)
+
+def _unmarked(node: exp.Lateral) -> exp.Expr:
+    """Returns what LATERAL stands before, with the alias behind it."""
+    inner: exp.Expr = node.this
+    if isinstance(inner, exp.Anonymous):
+        inner = exp.Table(this=inner)
+    if isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Values):
+        inner = inner.this
+    if not isinstance(inner, (exp.Subquery, exp.Values, exp.Unnest, exp.Table)):
+        raise unsupported("this behind LATERAL", node)
+    if node.args.get("ordinality"):
+        if not isinstance(inner, exp.Unnest):
+            raise unsupported("WITH ORDINALITY here", node)
+        inner.set("offset", True)
+    alias = node.args.get("alias") or inner.args.get("alias")
+    inner.set("alias", alias)
+    return inner
 
 
 def _first_joined(node: exp.Subquery) -> exp.Expr | None:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from roundview_catalog.types import Type
 from roundview_federation.dialect.grouping import bare, check_grouping
-from roundview_federation.dialect.joins import LOOKUP, From
+from roundview_federation.dialect.joins import From
 from roundview_federation.dialect.labels import label
 from roundview_federation.dialect.ordering import (
     CONSTANTS,
@@ -20,6 +20,7 @@ from roundview_federation.dialect.ordering import (
     positions,
     projection,
 )
+from roundview_federation.dialect.recursion import is_recursive, start_and_step
 from roundview_federation.dialect.refusal import (
     AMBIGUOUS,
     COLUMN,
@@ -28,6 +29,7 @@ from roundview_federation.dialect.refusal import (
     unsupported,
 )
 from roundview_federation.dialect.scopes import Output, Scope, folded, identifier, renamed
+from roundview_federation.dialect.table_functions import LOOKUP, OF_ROWS
 
 NAMES = "names"
 Schema = Mapping[str, Mapping[str, Type]]
@@ -114,6 +116,8 @@ class Resolver:
                 if inner is not node:
                     node.replace(inner)
                 continue
+            if isinstance(node, OF_ROWS):
+                raise unsupported("a function of many rows outside of FROM", node)
             for name, value in node.args.items():
                 if isinstance(value, list):
                     for at, part in enumerate(value):
@@ -136,15 +140,34 @@ class Resolver:
             if name in own:
                 raise refuse(AMBIGUOUS, f"WITH has {name} twice", alias, sqlstate="42712")
             own.add(name)
-            inner, outputs = self.query(part.this, outer, queries)
             real = self.unique(name)
-            part.set("this", inner)
-            outputs = renamed(outputs, alias.args.get("columns"), alias)
+            columns = alias.args.get("columns")
+            if is_recursive(clause, part, name):
+                outputs = self._recursive(part, name, real, outer, queries)
+            else:
+                inner, outputs = self.query(part.this, outer, queries)
+                part.set("this", inner)
+                outputs = renamed(outputs, columns, alias)
             part.set("alias", exp.TableAlias(this=identifier(real)))
             # [NOT] MATERIALIZED is about time, not rows.
             part.args.pop("materialized", None)
             queries[name] = (real, outputs)
         return queries
+
+    def _recursive(
+        self, part: exp.Expr, name: str, real: str, outer: Scope | None, queries: Queries
+    ) -> tuple[Output, ...]:
+        """Resolves a query that names itself: its columns are those that it starts with."""
+        start, step = start_and_step(part, name)
+        first, outputs = self.query(start, outer, queries)
+        alias = part.args["alias"]
+        outputs = renamed(outputs, alias.args.get("columns"), alias)
+        second, others = self.query(step, outer, {**queries, name: (real, outputs)})
+        if len(outputs) != len(others):
+            raise refuse(SYNTAX, "both sides of a set operation need equally many columns", second)
+        part.this.set("this", first)
+        part.this.set("expression", second)
+        return outputs
 
     def _select(
         self, node: exp.Select, outer: Scope | None, queries: Queries

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlglot import exp
 
+from roundview_federation.dialect import recursion
 from roundview_federation.dialect.aggregates import NAMED, aggregate
 from roundview_federation.dialect.casts import coerce, settle
 from roundview_federation.dialect.expressions import HANDLERS
-from roundview_federation.dialect.joins import LOOKUP, LOOKUP_COLUMNS
 from roundview_federation.dialect.refusal import SYNTAX, TYPES, refuse, unsupported
+from roundview_federation.dialect.table_functions import LOOKUP, LOOKUP_COLUMNS
 from roundview_federation.dialect.tables import series, values_of
 from roundview_federation.dialect.types import (
     BIGINT,
@@ -77,6 +78,9 @@ class Translator:
         if clause is not None:
             self.queries = dict(queries)
             for part in clause.expressions:
+                if recursion.is_recursive(clause, part, part.alias):
+                    recursion.translated(self, part)
+                    continue
                 inner, types = self.rows(part.this)
                 part.set("this", inner)
                 self.queries[part.alias] = dict(zip(_names(inner), types, strict=True))

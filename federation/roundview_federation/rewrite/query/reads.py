@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from roundview_catalog.errors import InternalError
 from roundview_federation.dialect.grouping import is_aggregate
+from roundview_federation.dialect.recursion import is_recursive
 from roundview_federation.rewrite.query.restrict import restrict
 from roundview_federation.rewrite.query.sources import (
     Arm,
@@ -68,6 +69,11 @@ class _Walker:
         """Reads one query and returns what its outputs are."""
         with_ = node.args.get("with_")
         for cte in with_.expressions if with_ is not None else ():
+            if with_ is not None and is_recursive(with_, cte, cte.alias):
+                # What it demands of its rows says nothing of those that it started with.
+                ctes = {**ctes, cte.alias: Derived((), is_open=False)}
+                self.query(cte.this, ctes, chain)
+                continue
             inner = self.query(cte.this, ctes, chain)
             names = [one.name for one in cte.args["alias"].columns]
             # Read by several, it has the rows that all of them want.
@@ -107,6 +113,9 @@ class _Walker:
             names = [one.name for one in source.args["alias"].columns]
             inner = _cut(source, self.query(source.this, ctes, chain))
             return Derived(_renamed(inner.arms, names), inner.is_open)
+        if isinstance(source, exp.Values):
+            for row in source.expressions:
+                self._expressions(row, ctes, chain)
         if not isinstance(source, exp.Table):
             return Derived((), is_open=False)
         if isinstance(source.this, exp.Anonymous) and source.this.name.lower() == LOOKUP:

@@ -1,0 +1,1 @@
+WITH RECURSIVE walk (ident, steps) AS (SELECT d.ident, 0 FROM depot d WHERE d.ident = 1 UNION ALL SELECT p.ident, w.steps + 1 FROM parcel p JOIN walk w ON p.depot_ident = w.ident WHERE w.steps < 3) SELECT w.ident, w.steps, d.city FROM walk w LEFT JOIN depot d ON d.ident = w.ident WHERE w.ident <> 5
