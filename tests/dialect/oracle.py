@@ -17,7 +17,9 @@ import duckdb
 
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.types import Type, parse_type
-from roundview_federation.dialect import failure, gate, resolve, translate
+from roundview_federation.dialect import gate, resolve, translate
+from roundview_federation.engines.duckdb.failures import meant
+from roundview_federation.engines.duckdb.states import state_of
 
 HERE = Path(__file__).parent
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -98,7 +100,7 @@ def ask_roundview(engine: duckdb.DuckDBPyConnection, text: str) -> Answer:
         engine.execute(sql, {"now": NOW} if made.uses_clock else {})
         rows = engine.fetchall()
     except duckdb.Error as error:
-        found = failure(error)
+        found = meant(state_of(error))
         return Answer(sqlstate=_sqlstate(found), said=f"{error} <- {sql}")
     return Answer(
         tuple(column.name for column in made.columns),

@@ -10,7 +10,9 @@ from tests.dialect import oracle
 from tests.dialect.oracle import SCHEMA
 
 from roundview_catalog.errors import EngineError, RequestError
-from roundview_federation.dialect import failure, gate, resolve, translate
+from roundview_federation.dialect import gate, resolve, translate
+from roundview_federation.engines.duckdb.failures import meant
+from roundview_federation.engines.duckdb.states import state_of
 
 SECRET = "s3cr3t-value"
 
@@ -202,13 +204,13 @@ def test_a_failed_statement_says_nothing_of_its_values() -> None:
     engine = duckdb.connect()
     with pytest.raises(duckdb.Error) as caught:
         engine.execute("SELECT CAST(x AS INTEGER) FROM (VALUES ('s3cr3t-value')) t(x)").fetchall()
-    error = failure(caught.value)
+    error = meant(state_of(caught.value))
     assert isinstance(error, RequestError)
     assert error.row.sqlstate == "22P02"
     assert SECRET not in f"{error} {error.hint} {error.extensions}"
 
 
 def test_a_failure_without_meaning_is_the_engines() -> None:
-    error = failure(duckdb.IOException(f"cannot open {SECRET}"))
+    error = meant(state_of(duckdb.IOException(f"cannot open {SECRET}")))
     assert isinstance(error, EngineError)
     assert SECRET not in str(error)

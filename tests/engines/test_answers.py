@@ -186,9 +186,23 @@ async def test_nothing_of_one_question_is_seen_by_the_next(single: DuckDBEngine)
         ("SELECT 9223372036854775807 + range FROM range(3)", "RV130"),
         ("SELECT CAST(range AS TINYINT) FROM range(1000)", "RV130"),
         ("SELECT (SELECT range FROM range(3))", "RV133"),
-        ("SELECT error('RV131')", "RV131"),
-        ("SELECT CASE WHEN range > 900000 THEN error('RV131') END FROM range(1000000)", "RV131"),
+        ("SELECT error('roundview:22012')", "RV131"),
+        (
+            "SELECT CASE WHEN range > 900000 THEN error('roundview:22012') END FROM range(1000000)",
+            "RV131",
+        ),
         ("SELECT error('secret')", "RV134"),
+        ("SELECT error('secret roundview:2201E')", "RV134"),
+        ("SELECT DATE '2024-01-01' + 'secret' || range FROM range(2)", "RV103"),
+        ("SELECT CAST('1e300' AS DECIMAL(38,4))", "RV103"),
+        ("SELECT sum(9e37::DECIMAL(38,0)) FROM range(3)", "RV103"),
+        ("SELECT (range + 12345)::DECIMAL(5,2) FROM range(2)", "RV130"),
+        ("SELECT CAST('secret' || range AS DATE) FROM range(2)", "RV132"),
+        (
+            "SELECT TIMESTAMP '2024-01-01' + to_years(range::INTEGER + 300000) FROM range(2)",
+            "RV135",
+        ),
+        ("SELECT CAST('interval out of range' AS INTEGER)", "RV132"),
     ],
 )
 async def test_what_values_do_is_told_without_them(
@@ -198,6 +212,7 @@ async def test_what_values_do_is_told_without_them(
         with pytest.raises(RequestError) as raised:
             await session.run(sql)
         assert raised.value.code == code
+        assert "sqlstate" in raised.value.extensions
         assert "secret" not in str(raised.value)
         assert not getattr(raised.value, "__notes__", [])
         assert (await session.run("SELECT 1 AS n")).num_rows == 1

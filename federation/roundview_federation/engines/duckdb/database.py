@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -30,33 +29,9 @@ _LOCKED: Final = (
     "SET GLOBAL lock_configuration = true",
 )
 
-NUMBER_RANGE: Final = "RV130"
-DIVISION: Final = "RV131"
-TEXT: Final = "RV132"
-CARDINALITY: Final = "RV133"
-ARGUMENT: Final = "RV134"
-TIME_RANGE: Final = "RV135"
-FAILED: Final = "RV500"
 INTERRUPTED: Final = "RV502"
 MEMORY: Final = "RV503"
 
-UNSUPPORTED: Final = "RV103"
-
-_NAMED: Final = re.compile(r"Invalid Input Error: (RV1\d\d)\b")
-# Generated SQL marks its own failures with the SQLSTATE that PostgreSQL has for them.
-_MARKED: Final = re.compile(r"\broundview:([0-9A-Z]{5})\b")
-_BY_STATE: Final[Mapping[str, str]] = {
-    "0A000": UNSUPPORTED,
-    "21000": CARDINALITY,
-    "22003": NUMBER_RANGE,
-    "22008": TIME_RANGE,
-    "22012": DIVISION,
-    "22P02": TEXT,
-    "42803": "RV126",
-    "54000": "RV127",
-}
-# PostgreSQL's numeric has no end where these overflow.
-_BEYOND: Final = ("INT128", "HUGEINT", "DECIMAL(")
 _BY_CLASS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (duckdb.InterruptException, INTERRUPTED),
     (duckdb.OutOfMemoryException, MEMORY),
@@ -69,10 +44,6 @@ _BY_TEXT: Final = (
     ("std::bad_alloc", MEMORY),
     ("malloc of size", MEMORY),
     ("realloc of size", MEMORY),
-)
-_NUMBER_AS_TEXT: Final = re.compile(r"convert string '\s*[-+]?\d+\s*' to U?INT")
-_DATA_ERRORS: Final = re.compile(
-    r"(Out of Range|Conversion|Invalid Input|Divide by Zero|Mismatch Type) Error: "
 )
 
 
@@ -107,7 +78,7 @@ def read(
 ) -> pa.RecordBatchReader:
     """Runs one SELECT; its batches are made while they are read.
 
-    Raises RefusedError for anything but one SELECT, else what `code_of` knows.
+    Raises RefusedError for anything but one SELECT, else what `bound_of` and `state_of` know.
     """
     statements = cursor.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -129,11 +100,8 @@ def keep(cursor: duckdb.DuckDBPyConnection, name: str, sql: str, parameters: Par
     return int(done[0]) if done else 0
 
 
-def code_of(error: BaseException) -> str:
-    """Returns the error code of what a statement raised.
-
-    Generated SQL may call `error('RV131')` to fail with a code of its own choice.
-    """
+def bound_of(error: BaseException) -> str:
+    """Returns the error code of the bound that a statement met, empty for any other error."""
     for expected, code in _BY_CLASS:
         if isinstance(error, expected):
             return code
@@ -141,32 +109,7 @@ def code_of(error: BaseException) -> str:
     for start, code in _BY_TEXT:
         if start in text[:200]:
             return code
-    if (named := _NAMED.match(text)) is not None:
-        return named[1]
-    if (marked := _MARKED.search(text)) is not None:
-        return _BY_STATE.get(marked[1], ARGUMENT)
-    if (found := _DATA_ERRORS.match(text)) is not None:
-        return _data_code(found[1], text)
-    return FAILED
-
-
-def _data_code(kind: str, text: str) -> str:
-    if kind == "Divide by Zero" or "Division by zero" in text:
-        return DIVISION
-    if kind in ("Out of Range", "Conversion") and any(name in text for name in _BEYOND):
-        return UNSUPPORTED
-    if "More than one row returned by a subquery" in text:
-        return CARDINALITY
-    about_time = any(word in text[:160] for word in ("date", "Date", "timestamp", "interval"))
-    if kind in ("Out of Range", "Conversion") and about_time and "out of range" in text:
-        return TIME_RANGE
-    if kind == "Out of Range":
-        # Roots and logarithms; PostgreSQL has codes of its own for them.
-        return ARGUMENT if "cannot take" in text else NUMBER_RANGE
-    if kind == "Conversion":
-        is_text = "convert string" in text or "format" in text
-        return TEXT if is_text and _NUMBER_AS_TEXT.search(text) is None else NUMBER_RANGE
-    return ARGUMENT
+    return ""
 
 
 _IS_FIRST: Final = duckdb.__version__.startswith("1.")

@@ -38,6 +38,7 @@ from roundview_federation.engines.duckdb.frames import (
     sent,
     size_of,
 )
+from roundview_federation.engines.duckdb.states import state_of
 
 _NICE: Final = 10
 _FLUSH_BYTES: Final = 65_536
@@ -210,7 +211,11 @@ class Worker:
 
 
 def _failure(error: Exception) -> dict[str, Any]:
-    told: dict[str, Any] = {"code": databases.code_of(error), "class": type(error).__name__}
+    told: dict[str, Any] = {
+        "bound": databases.bound_of(error),
+        "state": state_of(error),
+        "class": type(error).__name__,
+    }
     if os.environ.get("ROUNDVIEW_ENGINE_TELLS"):
         told["text"] = str(error)
     return told
