@@ -17,6 +17,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from roundview_catalog.model import Catalog
 from roundview_catalog.types import Kind, Type
 
 BRIDGED: Final = frozenset({"sqlite", "files", "rest"})
@@ -65,6 +66,11 @@ class BridgedType:
         """Tells whether a value is the whole number of a decimal's last digits."""
         return is_exact(self.type)
 
+    @property
+    def is_word(self) -> bool:
+        """Tells whether such a whole number travels as a bigint, which has an order."""
+        return self.is_scaled and self.trino == "bigint"
+
     def restored(self, column: exp.Expr) -> exp.Expr:
         """Returns what gives a column of the bridge its own type again in Trino.
 
@@ -107,8 +113,12 @@ def is_exact(type_: Type) -> bool:
     return 0 <= type_.scale <= type_.precision <= _WIDEST_DECIMAL
 
 
-def schema_names(sources: Iterable[str]) -> Mapping[str, str]:
-    """Returns the schema of each source; `roundview` is none of them."""
+def bridged_schemas(catalog: Catalog) -> Mapping[str, str]:
+    """Returns the schema of each source behind the bridge; `roundview` is none of them.
+
+    Tables in it, and columns in those, are called as `trino_names` says.
+    """
+    sources = (one.name for one in catalog.sources.values() if one.connector in BRIDGED)
     return trino_names(sources, taken=(OWN_SCHEMA,))
 
 

@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
+
 from roundview_catalog import loader, schema_file
 from roundview_federation.connectors import open_connector
 from roundview_federation.federation import Federation
@@ -53,6 +55,21 @@ entities:
     also:
       contact_point_email: {{fields: {{email_address: r.email}}}}
 """
+LAKE = """
+source: lake
+connector: files
+connection: {root: lake}
+tables:
+  days:
+    path: days.parquet
+    key: id
+    columns: {id: bigint, day: date, price: "decimal(12,2)", rough: "decimal(12,2)"}
+entities: {}
+"""
+DAYS = (
+    "SELECT i AS id, DATE '2024-01-01' + i::INTEGER AS day, (i / 4)::DECIMAL(12,2) AS price,"
+    " i / 4 + 0.004 AS rough FROM range(1000) r(i)"
+)
 SCHEMA = "news_north"
 
 
@@ -65,6 +82,11 @@ async def opened(folder: Path, limits: str = "scan_rows: 1000000") -> Federation
     with closing(sqlite3.connect(file)) as database:
         database.executescript(TABLES.format(scanned=SCANNED, wide="w" * 300_000))
     (folder / "sources/news.north.yaml").write_text(SOURCE.format(limits=limits), "utf-8")
+    (folder / "lake").mkdir(exist_ok=True)
+    made = duckdb.sql(DAYS)
+    assert made is not None
+    made.write_parquet(str(folder / "lake/days.parquet"))
+    (folder / "sources/lake.yaml").write_text(LAKE, "utf-8")
     connector = open_connector(loader.source_outline(folder, "news.north"), env={})
     try:
         tables = await connector.introspect()

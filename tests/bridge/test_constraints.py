@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,6 +15,23 @@ from tests.bridge.thrift_client import RefusedError, among, between, everything,
 from roundview_federation.bridge import messages
 
 NUMBERS = ("bigint", "integer")
+START = date(2024, 1, 1)
+
+
+def between_days(low: int | None, high: int | None) -> messages.Domain:
+    """Returns the domain of days, counted from that of the first row."""
+    shift = (START - date(1970, 1, 1)).days
+    domain = between(*(None if one is None else one + shift for one in (low, high)))
+    known = domain.values
+    assert known is not None
+    assert known.ranges is not None
+    for one in known.ranges.ranges or []:
+        for marker in (one.low, one.high):
+            held = marker.value if marker is not None else None
+            if held is not None and held.bigint is not None:
+                held.date = messages.Integers(values=held.bigint.values)
+                held.bigint = None
+    return domain
 
 
 async def test_random_constraints_lose_no_row(demo: Served) -> None:
@@ -157,3 +175,35 @@ async def test_keys_that_nobody_has_find_nothing(odd: Served) -> None:
         assert await client.scan(SCHEMA, "scanned", ["id"], keys=(["id"], [none])) == []
         huge = (["id"], [integers(2**63 - 1, -(2**63))])
         assert await client.scan(SCHEMA, "scanned", ["id"], keys=huge) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "domain", "first", "last"),
+    [
+        ("day", between_days(10, 19), 10, 19),
+        ("day", between_days(None, 19), 0, 19),
+        ("day", between_days(990, None), 990, 999),
+        ("price", between(250, 500), 10, 20),
+        ("price", among(250, 500), 10, 20),
+        ("rough", between(250, 500), 10, 20),
+        ("rough", between(None, 500), 0, 20),
+    ],
+    ids=str,
+)
+async def test_files_are_asked_for_the_span_of_dates_and_amounts(
+    odd: Served, column: str, domain: messages.Domain, first: int, last: int
+) -> None:
+    async with odd.client() as client:
+        found = await client.scan("lake", "days", ["id"], where={column: domain})
+    ids = {one for (one,) in found}
+    assert ids >= set(range(first, last + 1))
+    # A step beside each bound may come too.
+    assert ids <= set(range(first - 1, last + 2))
+
+
+async def test_bounds_at_the_end_of_time_lose_nothing(odd: Served) -> None:
+    async with odd.client() as client:
+        for low, high in ((date.min, date.max), (date.min, None), (None, date.max)):
+            days = [None if one is None else (one - START).days for one in (low, high)]
+            found = await client.scan("lake", "days", ["id"], where={"day": between_days(*days)})
+            assert len(found) == 1_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from roundview_catalog.types import parse_type
-from roundview_federation.bridged import bridged_type, schema_names, trino_names
+from roundview_federation.bridged import OWN_SCHEMA, bridged_type, trino_names
 
 VALID = re.compile("[a-z][a-z0-9_]*")
 
@@ -33,7 +33,7 @@ def test_a_name_never_means_another_table_later(names: list[str], data: st.DataO
 
 
 def test_no_source_takes_our_schema() -> None:
-    named = schema_names(["roundview", "pos.north", "pos_north", "crm"])
+    named = trino_names(["roundview", "pos.north", "pos_north", "crm"], taken=(OWN_SCHEMA,))
     assert named["crm"] == "crm"
     assert "roundview" not in named.values()
     assert len(set(named.values())) == 4

@@ -140,6 +140,15 @@ async def test_conditions_are_pushed_or_judged_by_trino(
     assert read <= most
 
 
+async def test_files_are_asked_for_a_span_of_dates(odd: Behind) -> None:
+    between = "day BETWEEN DATE '2024-01-11' AND DATE '2024-01-20'"
+    rows, read = await told(
+        odd, f"SELECT count(*) FROM {odd.table('lake', 'days')} WHERE {between}"
+    )
+    assert rows == [[10]]
+    assert read <= 12
+
+
 @pytest.mark.parametrize("join", ["JOIN", "LEFT JOIN"])
 async def test_joins_send_batches_of_keys(odd: Behind, join: str) -> None:
     table = odd.table(SCHEMA, "scanned")

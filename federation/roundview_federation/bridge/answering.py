@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -28,7 +29,7 @@ from roundview_federation.bridge.messages import (
     Tables,
 )
 from roundview_federation.bridge.reading import Wanted, batches, reading
-from roundview_federation.bridge.scans import Scan, Scans
+from roundview_federation.bridge.scans import Batches, Scan, Scans
 from roundview_federation.bridge.tables import BridgedTable, bridged_tables
 from roundview_federation.bridge.xref import Links, xref_batches
 from roundview_federation.federation import Federation
@@ -37,6 +38,8 @@ from roundview_federation.snapshot import Snapshot
 
 _SPLIT, _INDEX_SPLIT = b"s", b"i"
 _XREF_SCANS: Final = 8
+_LARGE_SPLIT: Final = 64 * 1024
+"""Bytes of a split from which on reading it would hold up everyone else."""
 _LOG = logging.getLogger("roundview.bridge")
 
 
@@ -146,24 +149,33 @@ class Bridge:
 
     async def _begun(self, split: bytes, columns: list[str]) -> Scan:
         """Starts what a split stands for; raises NothingError where no row can match."""
+        snapshot = self._federation.current
+        if len(split) > _LARGE_SPLIT:
+            prepared = await asyncio.to_thread(self._prepared, split, columns, snapshot)
+        else:
+            prepared = self._prepared(split, columns, snapshot)
+        scan = Scan(*prepared[:-1])
+        await self._scans.begin(scan, prepared[-1])
+        self._snapshots[scan.id] = snapshot
+        snapshot.in_flight += 1
+        return scan
+
+    def _prepared(
+        self, split: bytes, columns: list[str], snapshot: Snapshot
+    ) -> tuple[str, Batches, tuple[str, ...], Deadline, int]:
+        """Returns what makes a scan, and how many its source takes at once."""
         wanted = self._wanted(split, columns)
-        table, snapshot = wanted.table, self._federation.current
+        table = wanted.table
         deadline = Deadline.after(self._seconds or snapshot.catalog.deadlines.sql)
         types = tuple(table.types[name].trino for name in wanted.columns)
         if not table.source:
             links = Links.of(snapshot.catalog, self._federation.xref, snapshot.planner.sealing)
-            rows, most = xref_batches(wanted, links, deadline), _XREF_SCANS
-        else:
-            connector = snapshot.connectors[table.source]
-            limits = snapshot.catalog.sources[table.source].limits
-            one = reading(wanted, connector.capabilities, limits, allow_scan=self._allow_scan)
-            rows = batches(connector, one, table, limits, deadline)
-            most = limits.concurrency
-        scan = Scan(table.source, rows, types, deadline)
-        await self._scans.begin(scan, most)
-        self._snapshots[scan.id] = snapshot
-        snapshot.in_flight += 1
-        return scan
+            return "", xref_batches(wanted, links, deadline), types, deadline, _XREF_SCANS
+        connector = snapshot.connectors[table.source]
+        limits = snapshot.catalog.sources[table.source].limits
+        one = reading(wanted, connector.capabilities, limits, allow_scan=self._allow_scan)
+        rows = batches(connector, one, table, limits, deadline)
+        return table.source, rows, types, deadline, limits.concurrency
 
     def _wanted(self, split: bytes, columns: list[str]) -> Wanted:
         asked: GetSplits | GetIndexSplits

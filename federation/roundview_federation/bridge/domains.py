@@ -7,7 +7,10 @@ of a scan again. Keys of an index join are another matter, they are exact.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlglot import exp
@@ -27,6 +30,7 @@ from roundview_federation.bridge.messages import (
     Range,
 )
 from roundview_federation.bridge.tables import KEY_KINDS, column_of
+from roundview_federation.bridged import bridged_type
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.key_sets import in_keys, part_of_keyset
 
@@ -125,8 +129,12 @@ def _add_domain(
         raise NothingError
     if is_empty:
         _add_null(conditions, column, capabilities)
-    elif not takes_nulls and listed is None and column.type.kind in KEY_KINDS:
+    elif takes_nulls or listed is not None:
+        return
+    elif column.type.kind in KEY_KINDS:
         _add_ranges(conditions, ranges, column, capabilities)
+    elif capabilities.dialect == "duckdb":
+        _add_span(conditions, ranges, column)
 
 
 def _add_all(
@@ -175,6 +183,23 @@ def _add_ranges(
         way = ways[marker.bound == exclusive]
         if way.__name__ in capabilities.filters:
             conditions.compare(way, column_of(column.name), value)
+
+
+def _add_span(conditions: Conditions, ranges: Sequence[Range], column: SourceColumn) -> None:
+    """Adds from where to where dates and exact numbers lie, a step wider on both sides.
+
+    A file may hold more digits than are declared: what is rounded to a bound lies beside it.
+    """
+    for marker, way, step in ((ranges[0].low, exp.GTE, -1), (ranges[-1].high, exp.LTE, 1)):
+        bound = _marked(marker)
+        with suppress(OverflowError):
+            if column.type.kind is Kind.DATE and type(bound) is date:
+                widened: Any = bound + timedelta(days=step)
+            elif bridged_type(column.type).is_word and type(bound) is int:
+                widened = Decimal(bound + step).scaleb(-(column.type.scale or 0))
+            else:
+                continue
+            conditions.compare(way, column_of(column.name), widened)
 
 
 def _single_values(ranges: Sequence[Range]) -> Iterator[Any]:

@@ -16,13 +16,12 @@ from roundview_catalog.tables import FileTable
 from roundview_catalog.types import Kind, Type
 from roundview_federation.bridge import messages
 from roundview_federation.bridged import (
-    BRIDGED,
     OWN_SCHEMA,
     XREF_COLUMNS,
     XREF_TABLE,
     BridgedType,
+    bridged_schemas,
     bridged_type,
-    schema_names,
     trino_names,
 )
 from roundview_federation.connectors.port import Connector
@@ -86,16 +85,15 @@ class BridgedTable:
 
 def bridged_tables(catalog: Catalog) -> Mapping[tuple[str, str], BridgedTable]:
     """Returns every table behind the bridge by its schema and name in Trino."""
-    sources = [one for one in catalog.sources.values() if one.connector in BRIDGED]
-    schemas = schema_names(source.name for source in sources)
     found = [_xref_table()]
-    for source in sources:
+    for source_name, schema in bridged_schemas(catalog).items():
+        source = catalog.sources[source_name]
         names = trino_names(source.tables)
         for name, table in source.tables.items():
             columns = trino_names(table.columns)
             found.append(
                 BridgedTable(
-                    schema=schemas[source.name],
+                    schema=schema,
                     name=names[name],
                     source=source.name,
                     table=table,
