@@ -30,7 +30,7 @@ async def introspect_source(
 
 def _bare_source(root: Path, name: str) -> Source:
     names = [path.name for path in (root / "sources").glob("*.yaml")]
-    others = (".schema.yaml", ".template.yaml")
+    others = (".schema.yaml", ".template.yaml", ".statistics.yaml")
     known = sorted(one.removesuffix(".yaml") for one in names if not one.endswith(others))
     if name not in known:
         raise RequestError(

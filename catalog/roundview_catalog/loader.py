@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from roundview_catalog import templates
+from roundview_catalog import statistics_file, templates
 from roundview_catalog.canonical_schema import canonical_schema, extended
 from roundview_catalog.catalog_file import read_catalog_file, survivorship
 from roundview_catalog.document import LARGEST, Document, read
@@ -28,6 +28,7 @@ _SINGLE_FILES = (_MAIN, "policy.yaml", "identity.yaml")
 _FOLDERS = ("sources", "entities")
 _LATER_FILES = ("policy_tests.yaml",)
 _SCHEMA = ".schema.yaml"
+_WRITTEN = (_SCHEMA, statistics_file.SUFFIX)
 
 
 def load(root: Path, *, env: Mapping[str, str] | None = None) -> Catalog:
@@ -101,7 +102,7 @@ class _Files:
     def source_names(self) -> list[str]:
         """Returns the names of the sources, sorted."""
         names = [n.removeprefix("sources/") for n in self.texts if n.startswith("sources/")]
-        others = (_SCHEMA, templates.SUFFIX)
+        others = (_SCHEMA, templates.SUFFIX, statistics_file.SUFFIX)
         return sorted(n.removesuffix(".yaml") for n in names if not n.endswith(others))
 
     def document(self, name: str, report: Report | None = None) -> Document | None:
@@ -165,10 +166,14 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
         if document is None:
             continue
         source = read_source(document, schema, root, canonical, report, env=env)
-        if source is not None:
-            sources[source.name] = source
+        if source is None:
+            continue
+        statistics = files.document(f"sources/{name}{statistics_file.SUFFIX}")
+        if statistics is not None:
+            source = statistics_file.with_statistics(source, statistics, report)
+        sources[source.name] = source
     check_mirrors(sources, files.source_names, report)
-    _check_schemas(files, report)
+    _check_written(files, report)
     policy = files.document("policy.yaml")
     roles = read_policy(policy, canonical, report) if policy is not None else {}
     if settings is None or main is None:
@@ -277,10 +282,12 @@ def _text(path: Path, name: str, report: Report) -> str | None:
         return None
 
 
-def _check_schemas(files: _Files, report: Report) -> None:
+def _check_written(files: _Files, report: Report) -> None:
+    """Refuses what was written for a source that is no more."""
     for name in files.texts:
-        if name.startswith("sources/") and name.endswith(_SCHEMA):
-            source = name.removeprefix("sources/").removesuffix(_SCHEMA)
+        suffix = next((one for one in _WRITTEN if name.endswith(one)), "")
+        if name.startswith("sources/") and suffix:
+            source = name.removeprefix("sources/").removesuffix(suffix)
             if source not in files.source_names:
                 hint = did_you_mean(source, files.source_names) or "remove it"
                 report.add(Position(name, 1, 1), "RV227", f"unknown source {source}", hint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -301,6 +302,8 @@ class Source:
     position: Position
     freshness: tuple[str, float] | None = None
     """(table.column, warn after seconds)"""
+    measured_at: datetime | None = None
+    """when the sizes of the tables were last looked at; None: when the schema file was written"""
 
     @property
     def system(self) -> str:

@@ -34,6 +34,7 @@ from roundview_catalog.waiting import LATER_CONNECTORS
 
 CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9][a-z0-9_]*)?")
+_NO_INSTANCES = (".schema", ".template", ".statistics")
 _URL = re.compile(r"(?:https?://|\$\{)[^\s]+", re.IGNORECASE)
 
 
@@ -193,7 +194,7 @@ def _check_held(source: Source, report: Report) -> None:
 
 def _check_name(file: SourceFile, document: Document, report: Report) -> None:
     at = document.position(("source",))
-    if not _NAME.fullmatch(file.source) or file.source.endswith((".schema", ".template")):
+    if not _NAME.fullmatch(file.source) or file.source.endswith(_NO_INSTANCES):
         report.add(at, "RV221", "not a name for a source", "pos, or pos.north for an instance")
     elif document.file != f"sources/{file.source}.yaml":
         report.add(at, "RV221", "source and file have different names",

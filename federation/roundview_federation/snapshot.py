@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -121,10 +121,10 @@ class Snapshot:
 
 
 def _same(before: Source, after: Source) -> bool:
-    return (before.connector, before.connection, before.limits, before.tables, before.root) == (
-        after.connector,
-        after.connection,
-        after.limits,
-        after.tables,
-        after.root,
-    )
+    """Tells whether a source is asked as before: how large its tables are does not matter."""
+    return _asked(before) == _asked(after)
+
+
+def _asked(source: Source) -> tuple[Any, ...]:
+    tables = {name: replace(one, rows_estimate=None) for name, one in source.tables.items()}
+    return source.connector, source.connection, source.limits, tables, source.root

@@ -19,6 +19,9 @@ def as_text(told: Explanation) -> str:
     lines = ["question", *_block(told.question)]
     lines.append(f"engine    {told.engine}: {told.reason}")
     lines += [f"policy    {rule}" for rule in told.policy]
+    if told.measured:
+        ages = ", ".join(f"{name} {_age(age)}" for name, age in told.measured.items())
+        lines.append(f"sizes     noted of {ages}")
     if told.rows_needed is not None:
         lines.append(
             f"rows      {told.rows_fetched or 0} fetched, {told.rows_needed} in the answer"
@@ -74,6 +77,19 @@ def _read(read: ReadExplained) -> Iterator[str]:
         when = f", round {fragment.round}" if fragment.round else ""
         yield f"  asks {fragment.source}{keys}{when}"
         yield from _block(fragment.statement)
+
+
+def _age(seconds: float) -> str:
+    """Returns an age as people say it.
+
+    >>> _age(30), _age(7_200), _age(864_000)
+    ('just now', '2 hours ago', '10 days ago')
+    """
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(seconds // length)
+        if count:
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
 
 
 def _milliseconds(read: ReadExplained) -> str:

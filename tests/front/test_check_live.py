@@ -34,8 +34,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *args: CliRunner().invoke(app, args, prog_name="roundview")
 
 
-def test_the_demo_claims_nothing_that_its_sources_refute(run: Run, made_estate: Estate) -> None:
-    result = run("check", str(made_estate.catalog), "--live", "--json")
+def test_the_demo_claims_nothing_that_its_sources_refute(run: Run, own_catalog: Path) -> None:
+    result = run("check", str(own_catalog), "--live", "--json")
     told = json.loads(result.stdout)
     wrong = [one for one in told["findings"] if one["verdict"] == "refuted"]
     assert wrong == []
@@ -45,6 +45,28 @@ def test_the_demo_claims_nothing_that_its_sources_refute(run: Run, made_estate: 
     assert {one["verdict"] for one in told["findings"]} == {
         "proved", "not refuted", "cannot be proved"
     }  # fmt: skip
+
+
+def test_the_sizes_of_tables_are_noted_for_explanations(run: Run, own_catalog: Path) -> None:
+    question = "SELECT full_name FROM individual WHERE source IN ('crm', 'pos')"
+    asked = ("explain", question, "--catalog", str(own_catalog))
+    assert "sizes " not in run(*asked).stdout
+    result = run("check", str(own_catalog), "--live", "--source", "crm")
+    (said,) = [one for one in result.stdout.splitlines() if one.startswith("sources/crm.stat")]
+    assert said == "sources/crm.statistics.yaml: sizes of 10 tables"
+    text = (own_catalog / "sources/crm.statistics.yaml").read_text(encoding="utf-8")
+    assert "  contacts: " in text
+    assert "sizes     noted of crm just now\n" in run(*asked).stdout
+    assert run("check", str(own_catalog)).exit_code == 0
+
+
+def test_a_folder_that_cannot_be_written_is_checked_all_the_same(
+    run: Run, own_catalog: Path
+) -> None:
+    (own_catalog / "sources/.crm.statistics.yaml.new").mkdir()
+    result = run("check", str(own_catalog), "--live", "--source", "crm")
+    assert result.exit_code == 0
+    assert "crm: sizes of 10 tables could not be written beside it" in result.stdout
 
 
 def test_a_lie_is_told_at_its_line(run: Run, own_catalog: Path) -> None:

@@ -15,7 +15,8 @@ from sqlglot import exp
 
 from roundview.client import AsyncConnection, connect_async
 from roundview.introspection import introspect_source
-from roundview_catalog import schema_file
+from roundview.sql.explained import as_text
+from roundview_catalog import schema_file, statistics_file
 from roundview_catalog.errors import RequestError
 from roundview_federation.dialect.gate import gate
 from roundview_federation.dialect.names import resolve
@@ -459,3 +460,25 @@ async def test_names_of_derived_relations_can_be_taken_by_queries(world: World) 
         " ON a.customer_id = b.customer_id WHERE s.customer_id = b.customer_id"
     )
     assert rows == [{"n": 1}]
+
+
+async def test_noted_sizes_choose_how_a_source_is_asked_without_opening_it_anew(
+    world: World,
+) -> None:
+    federation = world.connection.federation
+    connectors = dict(federation.current.connectors)
+    text = "SELECT family_name FROM individual WHERE source = 'crm'"
+    request = Request(_who("demo"))
+    before = await federation.explain_sql(text, request)
+    moment = federation.clock() - timedelta(days=3, hours=1)
+    file = world.root / "sources/crm.statistics.yaml"
+    statistics_file.write(file, {"people": 1_234_567}, moment)
+    assert await federation.reload()
+    after = await federation.explain_sql(text, request)
+    assert before.reads[0].why.endswith(f" of {3 * (2 * PEOPLE - 1)} rows")
+    assert after.reads[0].why.endswith(f" of {1_234_567 + 2 * (2 * PEOPLE - 1)} rows")
+    assert (before.measured, list(after.measured)) == ({}, ["crm"])
+    assert "sizes     noted of crm 3 days ago" in as_text(after)
+    assert federation.current.connectors == connectors
+    file.unlink()
+    assert await federation.reload()

@@ -152,6 +152,10 @@ class Subject:
             self._counts[table] = found
         return found
 
+    def counted(self, table: str) -> int | None:
+        """Returns how many rows a table has if that was counted before."""
+        return self._counts.get(table)
+
     async def rows_of(self, table: str) -> int | None:
         """Returns about how many rows a table has: by the source's estimate, else counted."""
         live = self.live_table(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from roundview_catalog.errors import RoundviewError, SourceError
@@ -23,6 +23,7 @@ from roundview_federation.live.indexes import prove_identifiers, prove_person_ke
 from roundview_federation.live.paths import prove_paths
 from roundview_federation.live.places import Places
 from roundview_federation.live.schema import prove_schema
+from roundview_federation.live.sizes import prove_sizes, sizes
 from roundview_federation.live.ways import variants
 from roundview_federation.resilience.deadline import Deadline
 
@@ -34,10 +35,14 @@ _SERVERS: Final = ("sqlite", "postgres", "mysql")
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What came of one source; `failure` says why it could not be asked at all."""
+    """What came of one source; `failure` says why it could not be asked at all.
+
+    `rows` has about how many rows each table has now.
+    """
 
     findings: tuple[Finding, ...]
     failure: SourceError | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 async def prove_source(
@@ -81,7 +86,8 @@ async def prove_source(
         return Proven(tuple(findings), error)
     finally:
         await connector.close()
-    return Proven(tuple(sorted(findings, key=lambda one: (one.position, one.claim))))
+    ordered = tuple(sorted(findings, key=lambda one: (one.position, one.claim)))
+    return Proven(ordered, rows=sizes(subject))
 
 
 def _proofs(connector: str) -> Iterator[tuple[str, _Proof]]:
@@ -101,6 +107,7 @@ def _proofs(connector: str) -> Iterator[tuple[str, _Proof]]:
     yield "keys of persons", prove_person_keys
     yield "identifiers", prove_identifiers
     yield "defaults", _defaults
+    yield "sizes", prove_sizes
 
 
 async def _run(subject: Subject, stage: str, proof: _Proof) -> list[Finding]:

@@ -53,7 +53,10 @@ class ReadExplained:
 
 @dataclass(slots=True)
 class Explanation:
-    """A whole question; `as_dict` is the JSON form."""
+    """A whole question; `as_dict` is the JSON form.
+
+    `measured`: source -> seconds since the sizes of its tables were noted, where that is known.
+    """
 
     question: str
     engine: str
@@ -64,6 +67,7 @@ class Explanation:
     seconds: dict[str, float] = field(default_factory=dict)
     rows_fetched: int | None = None
     rows_needed: int | None = None
+    measured: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain dictionaries and lists."""

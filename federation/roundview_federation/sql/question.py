@@ -149,6 +149,7 @@ class SqlQuestions:
             explained = explain(result.planned, plans, connectors, decision, result.fetched)
             explained.engine, explained.seconds = result.engine, result.seconds
             explained.rows_needed = needed
+            explained.measured = self._measured(result.planned)
             return explained
         planned = await self.prepare(text, decision, allow_scan=request.allow_scan)
         planner = self.snapshot.planner
@@ -157,7 +158,9 @@ class SqlQuestions:
             for name, one in planned.reads.items()
             if not is_ours(one.read.relation)
         }
-        return explain(planned, plans, connectors, decision)
+        explained = explain(planned, plans, connectors, decision)
+        explained.measured = self._measured(planned)
+        return explained
 
     async def run(
         self, text: str, request: Request, engine: DuckDBEngine, *, choice: str = AUTO
@@ -232,6 +235,18 @@ class SqlQuestions:
                 stack.pop_all(),
                 seconds,
             )
+
+    def _measured(self, planned: PlannedQuery) -> dict[str, float]:
+        """Returns how old the numbers are that chose the strategies, by source."""
+        catalog, now = self.snapshot.catalog, self._clock()
+        relations = {one.read.relation for one in planned.reads.values()}
+        asked = sorted({b.source for name in relations for b in catalog.branches(name)})
+        times = {name: catalog.sources[name].measured_at for name in asked}
+        return {
+            name: max(0.0, (now - time).total_seconds())
+            for name, time in times.items()
+            if time is not None
+        }
 
 
 async def _each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:
