@@ -22,6 +22,7 @@ from benchmarks.graphql import FULL
 from benchmarks.report import Figure, emit
 
 from roundview.client import AsyncConnection
+from roundview.serve import hasten_loop
 from roundview_federation.federation import Federation
 from roundview_federation.request import Request
 from roundview_federation.resilience.deadline import Deadline
@@ -112,6 +113,8 @@ async def run() -> list[Figure]:
 
 def main() -> int:
     """Prints all figures; returns 1 if one misses its target."""
+    # As the server does.
+    hasten_loop()
     figures = uvloop.run(run())
     emit(figures, as_json="--json" in sys.argv)
     return 0 if all(figure.holds is not False for figure in figures) else 1
