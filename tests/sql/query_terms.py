@@ -313,6 +313,9 @@ class Terms:
         return f"({number} {sign} {_number(by)})"
 
     def _days(self, scope: Scope, depth: int) -> str:
+        if self.chance(0.3):
+            gone = f"({self.leaf(MOMENT, scope)} - {self.leaf(MOMENT, scope)})"
+            return f"CAST(extract(epoch FROM {gone}) / 86400 AS integer)"
         return f"({self.leaf(DATE, scope)} - {self.leaf(DATE, scope)})"
 
     def _decimal(self, scope: Scope, depth: int) -> str:
@@ -363,7 +366,11 @@ class Terms:
         if self.chance(0.3):
             self.hard.add("reverse")
             return f"reverse({text})"
-        return self.draw.choice((f"replace({text}, 'a', 'xy')", f"split_part({text}, 'b', 1)"))
+        return self.draw.choice(
+            (f"replace({text}, 'a', 'xy')", f"split_part({text}, 'b', 1)",
+             f"regexp_replace({text}, '[^a-z]+', '-', 'g')", f"substring({text} FROM '[A-Z].')",
+             f"array_to_string(string_to_array({text}, 'l'), '; ')")
+        )  # fmt: skip
 
     def _told(self, scope: Scope, depth: int) -> str:
         type_ = self.draw.choice((INT, BIG, DATE, BOOL, MOMENT, NUM))

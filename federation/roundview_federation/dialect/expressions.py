@@ -25,7 +25,7 @@ from roundview_federation.dialect.functions_text import substring, trim
 from roundview_federation.dialect.functions_time import at_zone, extracted
 from roundview_federation.dialect.grouping import bare
 from roundview_federation.dialect.literals import number_type
-from roundview_federation.dialect.patterns import searched
+from roundview_federation.dialect.patterns import first_match, searched
 from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
 from roundview_federation.dialect.series import series_rows, unnested
 from roundview_federation.dialect.targets import target
@@ -169,17 +169,9 @@ def _distinct(translator: Translator, node: exp.Expr) -> Value:
     return distinct(type(node), left, right, node)
 
 
-def _is(translator: Translator, node: exp.Expr) -> Value:
-    return is_(translator, node)
-
-
 def _between(translator: Translator, node: exp.Expr) -> Value:
     values = [translator.value(node.args[name]) for name in ("this", "low", "high")]
     return between(values, node)
-
-
-def _in(translator: Translator, node: exp.Expr) -> Value:
-    return is_in(translator, node)
 
 
 def _like(translator: Translator, node: exp.Expr) -> Value:
@@ -270,6 +262,8 @@ def _substring(translator: Translator, node: exp.Expr) -> Value:
     values = [translator.value(part) for part in parts if part is not None]
     if len(values) < 2 or node.args.get("start") is None:
         raise unsupported("this form of substring", node)
+    if len(values) == 2 and values[1].type in (UNKNOWN, TEXT):
+        return first_match(values, node)
     if any(not value.type.is_integer for value in values[1:]):
         raise unsupported("substring with a pattern", node)
     return substring([coerce(values[0], TEXT), *values[1:]], node)
@@ -358,9 +352,9 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE), _comparison),
     exp.NullSafeEQ: _distinct,
     exp.NullSafeNEQ: _distinct,
-    exp.Is: _is,
+    exp.Is: is_,
     exp.Between: _between,
-    exp.In: _in,
+    exp.In: is_in,
     exp.Like: _like,
     exp.ILike: _like,
     exp.Escape: _like,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from roundview_federation.dialect.aggregates import NAMED
+from roundview_federation.dialect.functions_array import ARRAY_FUNCTIONS
 from roundview_federation.dialect.functions_number import NUMBER_FUNCTIONS
 from roundview_federation.dialect.functions_text import ANY_FUNCTIONS, TEXT_FUNCTIONS
 from roundview_federation.dialect.functions_time import TIME_FUNCTIONS
@@ -21,11 +22,7 @@ _MISSING = (
     frozenset(
         [
             "age",
-            "array_length",
             "array_position",
-            "array_to_string",
-            "cardinality",
-            "date_bin",
             "format",
             "generate_series",
             "initcap",
@@ -40,6 +37,9 @@ _MISSING = (
             "make_timestamp",
             "make_timestamptz",
             "normalize",
+            "num_nonnulls",
+            "num_nulls",
+            "pg_typeof",
             "quote_ident",
             "quote_literal",
             "quote_nullable",
@@ -47,12 +47,10 @@ _MISSING = (
             "regexp_count",
             "regexp_match",
             "regexp_matches",
-            "regexp_replace",
             "regexp_split_to_array",
             "regexp_substr",
             "scale",
             "sha256",
-            "string_to_array",
             "timezone",
             "to_date",
             "to_number",
@@ -75,13 +73,13 @@ _OTHERS = ("now", "row", *NAMED)
 
 # The names in capitals: their calls are kept as they are written.
 NAMES: frozenset[str] = frozenset(
-    name.upper() for name in (*_FORMS, *ANY_FUNCTIONS, *_OTHERS, *_MISSING)
+    name.upper() for name in (*_FORMS, *ANY_FUNCTIONS, *ARRAY_FUNCTIONS, *_OTHERS, *_MISSING)
 )
 
 
 def called(name: str, values: Sequence[Value], source: exp.Expr) -> Value:
     """Returns the value of a call; raises RequestError 42883 for what is not listed."""
-    render = ANY_FUNCTIONS.get(name)
+    render = ANY_FUNCTIONS.get(name) or ARRAY_FUNCTIONS.get(name)
     if render is not None and values:
         return render(values, source)
     forms = _FORMS.get(name)

@@ -258,7 +258,11 @@ NUMBER_FUNCTIONS: Mapping[str, tuple[Form, ...]] = {
     "cbrt": (form("double", of_double("cbrt")),),
     "exp": (form("double", of_double("exp", (_vanishing, "22003"))), form("numeric", no_power)),
     "ln": (form("double", of_double("ln", *_LOGARITHM)), form("numeric", no_power)),
-    "log": (form("double", of_double("log10", *_LOGARITHM)), form("numeric", no_power)),
+    "log": (
+        form("double", of_double("log10", *_LOGARITHM)),
+        form("numeric", no_power),
+        form("numeric numeric", no_power),
+    ),
     "log10": (form("double", of_double("log10", *_LOGARITHM)), form("numeric", no_power)),
     "degrees": (form("double", of_double("degrees")),),
     "radians": (form("double", of_double("radians")),),

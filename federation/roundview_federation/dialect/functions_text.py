@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 
 from roundview_federation.dialect.casts import settle, text_of
+from roundview_federation.dialect.patterns import first_match, replaced
 from roundview_federation.dialect.refusal import unsupported
 from roundview_federation.dialect.signatures import Form, Render, form
 from roundview_federation.dialect.types import BIGINT, BOOLEAN, INTEGER, TEXT, UNKNOWN, PgType
@@ -272,7 +273,11 @@ def _capped(size: exp.Expr) -> exp.Expr:
 
 
 _LENGTH = (form("text", simple("length", INTEGER)),)
-_SUBSTRING = (form("text int", substring), form("text int int", substring))
+_SUBSTRING = (
+    form("text int", substring),
+    form("text int int", substring),
+    form("text text", first_match),
+)
 
 TEXT_FUNCTIONS: Mapping[str, tuple[Form, ...]] = {
     "lower": (form("text", simple("lower", TEXT)),),
@@ -293,6 +298,10 @@ TEXT_FUNCTIONS: Mapping[str, tuple[Form, ...]] = {
     "lpad": (form("text int", pad("lpad")), form("text int text", pad("lpad"))),
     "rpad": (form("text int", pad("rpad")), form("text int text", pad("rpad"))),
     "strpos": (form("text text", simple("instr", INTEGER)),),
+    "regexp_replace": (
+        form("text text text", replaced),
+        form("text text text text", replaced),
+    ),
     "replace": (form("text text text", simple("replace", TEXT)),),
     "translate": (form("text text text", simple("translate", TEXT)),),
     "split_part": (form("text text int", split_part),),

@@ -9,7 +9,8 @@ from zoneinfo import available_timezones
 from sqlglot import exp
 
 from roundview_federation.dialect.casts import coerce
-from roundview_federation.dialect.refusal import ARGUMENT, FUNCTION, refuse, unsupported
+from roundview_federation.dialect.literals import interval_parts
+from roundview_federation.dialect.refusal import FUNCTION, refuse, unsupported
 from roundview_federation.dialect.signatures import Form, Render, form
 from roundview_federation.dialect.types import (
     BOOLEAN,
@@ -24,6 +25,7 @@ from roundview_federation.dialect.types import (
     numeric,
 )
 from roundview_federation.dialect.values import (
+    Ref,
     Value,
     binary,
     call,
@@ -31,6 +33,7 @@ from roundview_federation.dialect.values import (
     fail,
     guarded,
     let,
+    let_all,
     number,
     string,
     when,
@@ -47,8 +50,16 @@ FIELDS: Mapping[str, tuple[str, int]] = {
 }  # fmt: skip
 _OF_DAY = frozenset({"hour", "minute", "second", "milliseconds", "microseconds"})
 _OF_INTERVAL = frozenset(
-    {"year", "month", "day", "hour", "minute", "second", "milliseconds", "microseconds", "quarter"}
-)
+    [
+        "year", "month", "day", "hour", "minute", "second", "milliseconds", "microseconds",
+        "quarter", "epoch",
+    ]
+)  # fmt: skip
+# What the parts of an interval count in its epoch, in microseconds: a year has 365.25 days.
+_SPANS = (
+    ("year", 31_557_600_000_000), ("month", 2_592_000_000_000), ("day", 86_400_000_000),
+    ("hour", 3_600_000_000), ("minute", 60_000_000), ("microsecond", 1),
+)  # fmt: skip
 _TRUNCATED = frozenset(
     [
         "microseconds",
@@ -110,7 +121,10 @@ def field_of(text: str, source: exp.Expr) -> str:
 
 def date_part(values: Sequence[Value], source: exp.Expr) -> Value:
     """Returns date_part(field, x), a double."""
-    return coerce(extracted(_word(values[0], source), values[1], source), DOUBLE)
+    name, value = _word(values[0], source), values[1]
+    if value.type == INTERVAL and field_of(name, source) == "epoch":
+        return Value(let("v", value.node, _seconds), DOUBLE, source)
+    return coerce(extracted(name, value, source), DOUBLE)
 
 
 def truncated(values: Sequence[Value], source: exp.Expr) -> Value:
@@ -126,6 +140,32 @@ def truncated(values: Sequence[Value], source: exp.Expr) -> Value:
         ),
     )  # fmt: skip
     return Value(node, value.type, source)
+
+
+def binned(values: Sequence[Value], source: exp.Expr) -> Value:
+    """Returns date_bin(width, x, origin): where the interval begins in which x lies."""
+    width, value, origin = values
+    if width.text is None:
+        raise unsupported("a width that is not a constant", source)
+    months, days, micros = interval_parts(width.text, source)
+    size = days * 86_400_000_000 + micros
+    if months or size <= 0:
+        raise unsupported("this width of date_bin", source)
+
+    def body(of: Mapping[str, Ref]) -> exp.Expr:
+        gone = binary(exp.Sub, call("epoch_us", of["x"]()), call("epoch_us", of["o"]()))
+        rest = binary(exp.Mod, binary(exp.Add, binary(exp.Mod, gone, number(size)), number(size)),
+                      number(size))  # fmt: skip
+        begun = binary(exp.Sub, of["x"](), call("to_microseconds", rest))
+        infinite = exp.Or(this=call("isinf", of["x"]()), expression=call("isinf", of["o"]()))
+        return guarded(infinite, "0A000", cast(begun, value.type))
+
+    return Value(let_all({"x": value.node, "o": origin.node}, body), value.type, source)
+
+
+def not_answered(values: Sequence[Value], source: exp.Expr) -> Value:
+    """Refuses a form that PostgreSQL has."""
+    raise unsupported("this form of the function", source)
 
 
 def to_char(values: Sequence[Value], source: exp.Expr) -> Value:
@@ -184,9 +224,7 @@ def at_zone(value: Value, zone: Value, source: exp.Expr) -> Value:
     if name.upper() == "UTC":
         name = "UTC"
     elif "/" not in name or name not in available_timezones():
-        raise refuse(
-            ARGUMENT, "the time zone is not known", source, hint="write Area/City as Europe/Oslo"
-        )
+        raise unsupported("this time zone", source, "write Area/City as Europe/Oslo")
     value = coerce(value, TIMESTAMPTZ) if value.type is UNKNOWN else value
     if value.type == DATE:
         value = coerce(value, TIMESTAMPTZ)
@@ -196,7 +234,33 @@ def at_zone(value: Value, zone: Value, source: exp.Expr) -> Value:
     return Value(call("timezone", string(name), value.node), type_, source)
 
 
+def _epoch(v: Callable[[], exp.Expr], spans: Sequence[tuple[str, int]]) -> exp.Expr:
+    """Returns the microseconds of some parts of an interval."""
+    found: exp.Expr = number(0)
+    for name, size in spans:
+        part = cast(call("date_part", string(name), v()), numeric(38, 0))
+        found = binary(exp.Add, found, binary(exp.Mul, part, number(size)))
+    return cast(found, numeric(38, 0))
+
+
+def _seconds(v: Callable[[], exp.Expr]) -> exp.Expr:
+    """Returns the seconds of an interval as PostgreSQL adds them up: as doubles, part by part."""
+    found: exp.Expr = binary(
+        exp.Div, cast(_epoch(v, _SPANS[3:]), DOUBLE), cast(string("1e6"), DOUBLE)
+    )
+    for name, size in _SPANS[:3]:
+        part = cast(call("date_part", string(name), v()), DOUBLE)
+        whole = cast(string(str(size // 10**6)), DOUBLE)
+        found = binary(exp.Add, found, binary(exp.Mul, whole, part))
+    return found
+
+
 def _of_interval(name: str, part: str, digits: int, value: Value, source: exp.Expr) -> Value:
+    if name == "epoch":
+        micros = let("v", value.node, lambda v: _epoch(v, _SPANS))
+        unit = cast(string("0.000001"), numeric(6, 6))
+        made = binary(exp.Mul, cast(micros, numeric(22, 0)), unit)
+        return Value(cast(made, numeric(22, 6)), numeric(22, 6), source)
     node = cast(call("date_part", string(part), value.node), PgType("bigint"))
     if name == "quarter":
         raise unsupported("the quarter of an interval", source)
@@ -270,7 +334,11 @@ def _part(render: Render) -> tuple[Form, ...]:
 
 
 TIME_FUNCTIONS: Mapping[str, tuple[Form, ...]] = {
-    "date_trunc": _part(truncated),
+    "date_trunc": (*_part(truncated), form("text timestamptz text", not_answered)),
+    "date_bin": (
+        form("interval timestamp timestamp", binned),
+        form("interval timestamptz timestamptz", binned),
+    ),
     "date_part": (
         form("text timestamp", date_part),
         form("text timestamptz", date_part),

@@ -26,7 +26,7 @@ _STAMP = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PART = re.compile(
-    rf"\s*([+-]?\d+)\s*([a-z]+)|\s*([+-]?){_CLOCK}(?=\s|$)", re.ASCII | re.IGNORECASE
+    rf"\s*([+-]?\s*\d+)\s*([a-z]+)|\s*([+-]?){_CLOCK}(?=\s|$)", re.ASCII | re.IGNORECASE
 )
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -88,7 +88,7 @@ def interval_parts(text: str, source: exp.Expr) -> tuple[int, int, int]:
             sizes = _UNITS.get(_SPELLINGS.get(unit, unit))
             if sizes is None:
                 raise unsupported("this unit of an interval", source)
-            count = int(match.group(1))
+            count = int("".join(match.group(1).split()))
             total = [own + count * size for own, size in zip(total, sizes, strict=True)]
         else:
             if has_clock:
