@@ -278,3 +278,13 @@ def test_declared_types(declared: str, kind: Kind) -> None:
 
 def test_blobs_have_no_type() -> None:
     assert type_of("BLOB") is None
+
+
+def test_limits_above_what_sqlite_can_be_told_are_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "small.db"
+    sqlite3.connect(path).close()
+    connection = connect_read_only(path, 2**33)
+    most = connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
+    assert connection.execute("SELECT length(zeroblob(1000))").fetchone() == (1000,)
+    connection.close()
+    assert most >= 10**9

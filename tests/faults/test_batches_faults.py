@@ -107,18 +107,18 @@ async def test_a_stream_that_breaks_is_an_error_in_time(
     await connector.close()
 
 
-async def test_garbage_in_a_stream_of_mysql_is_named(mariadb: MariadbServer) -> None:
-    """The driver of PostgreSQL trusts the lengths of messages: bytes like these may end it."""
-    with in_thread(ServerFirstProxy(("127.0.0.1", mariadb.port))) as proxy:
-        connector = over("mysql", mariadb, proxy.port)
-        stream = connector.batches(endless(connector), {}, Deadline.after(DEADLINE_SECONDS))
-        assert (await anext(stream)).num_rows > 0
-        proxy.fault = Fault.GARBAGE
-        with pytest.raises(SourceError) as caught:
-            await read(stream)
-        # Some bytes begin a message that never ends.
-        assert caught.value.code in {"RV401", "RV402", "RV403"}
-        await connector.close()
+async def test_garbage_in_a_stream_is_named(
+    technology: str, server: Any, proxy: FaultProxy
+) -> None:
+    connector = over(technology, server, proxy.port)
+    stream = connector.batches(endless(connector), {}, Deadline.after(DEADLINE_SECONDS))
+    assert (await anext(stream)).num_rows > 0
+    proxy.fault = Fault.GARBAGE
+    with pytest.raises(SourceError) as caught:
+        await read(stream)
+    # Some bytes begin a message that never ends.
+    assert caught.value.code in {"RV401", "RV402", "RV403"}
+    await connector.close()
 
 
 @pytest.mark.parametrize("how", ["cancelled", "left", "late"])

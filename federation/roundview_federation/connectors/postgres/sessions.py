@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ _IDLE_SECONDS: Final = 300.0
 _STATEMENTS: Final = 512
 _LONGEST_STATEMENT: Final = 256 * 1024
 _SLACK: Final = 4
+_HEADER: Final = struct.Struct(">ci")
+_SHORTEST: Final = 4
 _SET_TIMEOUT: Final = "SELECT set_config('statement_timeout', $1, false)"
 _SETTINGS: Final = {
     "application_name": "roundview",
@@ -34,15 +37,19 @@ _SETTINGS: Final = {
 class Wire(asyncio.Protocol):
     """Stands before the driver's protocol and ends the connection at a number of bytes.
 
-    The driver keeps every row of an answer; only here can a huge one be stopped in time.
+    The driver keeps every row of an answer; only here can a huge one be stopped in time. It also
+    trusts the length of every message: one that is less than its own four bytes, as bytes that are
+    no PostgreSQL may have, would end the process.
     """
 
-    __slots__ = ("_driver", "_most", "_transport", "received")
+    __slots__ = ("_ahead", "_driver", "_head", "_most", "_transport", "received")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._driver = cast(asyncio.Protocol, transport.get_protocol())
         self._most = 0
+        self._ahead = 0
+        self._head = b""
         self.received = 0
         self.allow()
         transport.set_protocol(self)
@@ -60,7 +67,7 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hands on what came, or ends the connection."""
         self.received += len(data)
-        if self.received > self._most:
+        if self.received > self._most or not self._is_sound(data):
             self._transport.abort()
         else:
             self._driver.data_received(data)
@@ -80,6 +87,21 @@ class Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Hands on that the transport has room."""
         self._driver.resume_writing()
+
+    def _is_sound(self, data: bytes) -> bool:
+        """Follows messages from one to the next; tells whether all lengths are possible."""
+        at = self._ahead
+        if self._head:
+            data = self._head + data
+        end = len(data) - _HEADER.size
+        while at <= end:
+            _, length = _HEADER.unpack_from(data, at)
+            if length < _SHORTEST:
+                return False
+            at += 1 + length
+        self._head = data[at:]
+        self._ahead = max(0, at - len(data))
+        return True
 
 
 @dataclass(slots=True, eq=False)

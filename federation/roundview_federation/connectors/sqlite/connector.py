@@ -47,6 +47,7 @@ _LARGEST_BATCH: Final = 2_048
 # Of the virtual machine: some milliseconds, so that point reads never meet the handler.
 _OPERATIONS_BETWEEN_CHECKS: Final = 100_000
 _LOCKED_PAUSE_SECONDS: Final = 0.005
+_LARGEST_VALUE: Final = 2**31 - 1
 _TOO_LARGE: Final = "leave the column out, or raise limits.bytes"
 
 
@@ -278,7 +279,7 @@ def connect_read_only(path: Path, largest_value: int) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA query_only = on")
     connection.execute("PRAGMA trusted_schema = off")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest_value)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(largest_value, _LARGEST_VALUE))
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return connection
