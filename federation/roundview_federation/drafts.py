@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from roundview_catalog.errors import RequestError
-from roundview_federation.connectors.port import Connector
+from roundview_federation.connectors.port import Capabilities, Connector
 from roundview_federation.plan import Arrival, Handover, KeySet, Section
 from roundview_federation.rewrite.arrive import hand_over
+from roundview_federation.rewrite.fold import folded, never_by_row
 from roundview_federation.rewrite.narrow import Names, Narrowed, Verdicts
 from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
 from roundview_federation.rewrite.sealing import Opening, key_space
@@ -66,6 +68,37 @@ def ways(
         )
         bound = below(unfolded, way)
         yield bound, _keys_above(above, pushed, bound, section.lookup, drafts)
+
+
+def fold_up(
+    unfolded: Unfolded,
+    narrowed: Narrowed,
+    section: Section,
+    capabilities: Capabilities,
+    drafts: Drafts,
+) -> bool:
+    """Has a branch send folded rows, where that is wanted and it may; tells whether it does."""
+    fold = section.fold
+    branch = unfolded.branch
+    if fold is None or (branch.id, unfolded.slot) not in fold.branches or narrowed.keys:
+        return False
+    alone: dict[str, FragmentDraft] = {}
+    pushed = push(
+        unfolded,
+        None,
+        capabilities,
+        alone,
+        conditions=tuple(narrowed.conditions),
+        params=tuple(narrowed.constants),
+        row_cap=section.row_cap,
+    )
+    draft = pushed.draft
+    if not folded(unfolded, pushed, fold):
+        return False
+    draft.id = f"f{len(drafts.fragments)}"
+    drafts.fragments[f"folded {branch.id} {unfolded.slot}"] = draft
+    drafts.arrivals[draft.id].append(partial(never_by_row, section.name, unfolded, pushed))
+    return True
 
 
 def _answers(keyed: Keyed, unfolded: Unfolded, connectors: Mapping[str, Connector]) -> bool:

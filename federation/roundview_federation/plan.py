@@ -53,6 +53,34 @@ class FirstRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """One column of a fold: `kind` is rows, count, sum, min or max, of the rows' `column`."""
+
+    name: str
+    kind: str
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Makes rows that are alike in `keys` one row with `partials` of them, of which `rows` counts.
+
+    Only `branches` (id and slot) are worth asking for so; rows of others stay as they are, each
+    counting one. Rows that are alike may come several times: who reads them adds them up.
+    """
+
+    keys: tuple[str, ...]
+    partials: tuple[Partial, ...]
+    rows: str
+    branches: frozenset[tuple[str, str]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Returns the columns of the folded rows."""
+        return (*self.keys, *(one.name for one in self.partials))
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One list of one question: `SELECT columns FROM entity [WHERE …] [ORDER BY …]`.
 
@@ -61,7 +89,8 @@ class Section:
     customer. `provenance` names the customer fields whose origin is asked. The tree selects plain
     columns of the entity, each once; the WHERE combines comparisons of columns with placeholders.
     With `narrows` it also narrows what sources are asked, as `values` are known then; `row_cap` is
-    what one may send (None: as usual). With `first` only the first rows of all matter.
+    what one may send (None: as usual). With `first` only the first rows of all matter. Conditions
+    on columns that are `spared` hold for every row that a source sends: those need not come.
     """
 
     name: str
@@ -75,6 +104,8 @@ class Section:
     values: Mapping[str, Any] = field(default_factory=dict)
     row_cap: int | None = None
     first: FirstRows | None = None
+    fold: Fold | None = None
+    spared: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> tuple[str, ...]:

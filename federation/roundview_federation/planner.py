@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from roundview_catalog.model import Branch, Catalog
 from roundview_federation.connectors.port import Connector
-from roundview_federation.drafts import Drafts, ways
+from roundview_federation.drafts import Drafts, fold_up, ways
 from roundview_federation.plan import (
     ROW_HEAD,
     HiddenRead,
@@ -45,7 +45,7 @@ from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.sealing import KeySealing
 from roundview_federation.rewrite.top_rows import top_rows
 from roundview_federation.rewrite.turn import Turned
-from roundview_federation.rewrite.unfold import unfold
+from roundview_federation.rewrite.unfold import Unfolded, unfold
 from roundview_federation.top_rows import MOST, with_most
 
 _PLANS = 512
@@ -139,6 +139,29 @@ class Planner:
         if not done.cancelled() and done.exception() is None:
             plan = done.result()
             self._plans[plan.key] = plan
+
+
+def unfoldings(
+    section: Section,
+    decision: Decision,
+    planner: Planner,
+    branches: Sequence[Branch],
+    columns: Sequence[str],
+) -> Iterator[Unfolded]:
+    """Yields every slot of some branches under a section, with the asker's rules at the leaf."""
+    context = RewriteContext(planner.catalog.canonical, decision, section)
+    tree = section.tree
+    for rewrite in PASSES:
+        tree = rewrite(tree, context)
+    for branch in branches:
+        yield from unfold(
+            tree,
+            branch,
+            planner.catalog,
+            tuple(columns),
+            joins=planner.connectors[branch.source].capabilities.joins,
+            sealing=planner.sealing,
+        )
 
 
 def _plan(
@@ -297,74 +320,61 @@ def _section(
     `columns` are those of the rows where they are more than the section needs itself; `above` is
     the entity that its rows must lie below ("" for any or none).
     """
-    catalog = planner.catalog
-    context = RewriteContext(catalog.canonical, decision, section)
-    tree = section.tree
-    for rewrite in PASSES:
-        tree = rewrite(tree, context)
-    order = tree.args.get("order")
+    order = section.tree.args.get("order")
     terms = [
         (term.this.name, bool(term.args.get("desc")))
         for term in (order.expressions if order else ())
     ]
     columns = list(columns) or _columns(section)
-    sources = []
-    for branch in branches:
-        if drafts.sources is not None and branch.source not in drafts.sources:
+    if drafts.sources is not None:
+        branches = tuple(one for one in branches if one.source in drafts.sources)
+    if above:
+        branches = tuple(one for one in branches if one.parent and one.parent.entity == above)
+    for unfolded in unfoldings(section, decision, planner, branches, columns):
+        capabilities = planner.connectors[unfolded.branch.source].capabilities
+        narrowed = Narrowed()
+        if section.narrows:
+            conditions = turned(unfolded, frozenset(section.values), capabilities)
+            verdicts = judged(conditions, section.values)
+            drafts.turned.append(conditions)
+            drafts.verdicts.append(verdicts)
+            if verdicts is None:
+                drafts.pruned.append(unfolded.branch.id)
+                continue
+            narrowed = narrow(conditions, verdicts, drafts.names)
+        drafts.constants |= narrowed.constants
+        if fold_up(unfolded, narrowed, section, capabilities, drafts):
             continue
-        if above and (branch.parent is None or branch.parent.entity != above):
-            continue
-        capabilities = planner.connectors[branch.source].capabilities
-        slots = unfold(
-            tree,
-            branch,
-            catalog,
-            tuple(columns),
-            joins=capabilities.joins,
-            sealing=planner.sealing,
-        )
-        for unfolded in slots:
-            narrowed = Narrowed()
-            if section.narrows:
-                conditions = turned(unfolded, frozenset(section.values), capabilities)
-                verdicts = judged(conditions, section.values)
-                drafts.turned.append(conditions)
-                drafts.verdicts.append(verdicts)
-                if verdicts is None:
-                    drafts.pruned.append(unfolded.branch.id)
-                    continue
-                narrowed = narrow(conditions, verdicts, drafts.names)
-            drafts.constants |= narrowed.constants
-            for bound, keys in ways(unfolded, section, planner.connectors, drafts, narrowed):
-                pushed = push(
-                    unfolded,
-                    bound,
-                    capabilities,
-                    drafts.fragments,
-                    keyset=keys,
-                    conditions=tuple(narrowed.conditions),
-                    params=tuple(narrowed.constants),
-                    row_cap=section.row_cap,
-                )
-                if keys is not None and keys.param:
-                    # Found by values of the row itself: whose it is, is for the row to say.
-                    pushed = replace(pushed, bound=None)
-                if section.first is not None and first_rows(
-                    unfolded, pushed, narrowed, section.first
-                ):
-                    drafts.constants[FIRST] = section.first.count
-                top = top_rows(unfolded, pushed, section, terms)
-                if top is not None and section.page is not None:
-                    pushed.draft.tops.append((top, section.page))
-                arriving = arrive(unfolded, pushed, section.name, is_headless=section.narrows)
-                drafts.arrivals[pushed.draft.id].append(arriving)
-        sources.append(branch.source)
+        for bound, keys in ways(unfolded, section, planner.connectors, drafts, narrowed):
+            pushed = push(
+                unfolded,
+                bound,
+                capabilities,
+                drafts.fragments,
+                keyset=keys,
+                conditions=tuple(narrowed.conditions),
+                params=tuple(narrowed.constants),
+                row_cap=section.row_cap,
+            )
+            if keys is not None and keys.param:
+                # Found by values of the row itself: whose it is, is for the row to say.
+                pushed = replace(pushed, bound=None)
+            if section.first is not None and first_rows(unfolded, pushed, narrowed, section.first):
+                drafts.constants[FIRST] = section.first.count
+            top = top_rows(unfolded, pushed, section, terms)
+            if top is not None and section.page is not None:
+                pushed.draft.tops.append((top, section.page))
+            arriving = arrive(
+                unfolded, pushed, section.name,
+                is_headless=section.narrows, spared=section.spared,
+            )  # fmt: skip
+            drafts.arrivals[pushed.draft.id].append(arriving)
     offset = len(ROW_HEAD)
     return PlannedSection(
         section=section,
         columns=tuple(columns),
         order=tuple((offset + columns.index(name), descending) for name, descending in terms),
-        sources=tuple(dict.fromkeys(sources)),
+        sources=tuple(dict.fromkeys(one.source for one in branches)),
         text=section.tree.sql(dialect="postgres"),
         parameters=tuple(sorted({p.name for p in section.tree.find_all(exp.Placeholder)})),
     )

@@ -32,9 +32,11 @@ from roundview_federation.rewrite import PASSES
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
 from roundview_federation.rewrite.query.conditions import Plain, plain
+from roundview_federation.rewrite.query.folds import foldings
 from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import Reading, read
 from roundview_federation.rewrite.query.sources import Read
+from roundview_federation.rewrite.query.spare import spare
 from roundview_federation.rewrite.unfold import unfold
 from roundview_federation.sql.planning import plan_query
 from roundview_federation.sql.relations import visible
@@ -87,6 +89,40 @@ def test_merge(golden: Callable[[Path, str], None]) -> None:
         yield reading.residual.sql(dialect="postgres")
 
     _check(golden, "merge", made)
+
+
+def test_spare(golden: Callable[[Path, str], None]) -> None:
+    """Every source of these applies every condition exactly."""
+
+    def made(text: str) -> Iterator[str]:
+        reading = merge(_reading(text))
+        spare(reading, lambda one, tree: True)
+        yield from (f"-- {_place(one)}({', '.join(one.columns)})" for one in _sorted(reading))
+        yield reading.residual.sql(dialect="postgres")
+
+    _check(golden, "spare", made)
+
+
+def test_folds(golden: Callable[[Path, str], None]) -> None:
+    """The first read that may be folded is."""
+
+    def made(text: str) -> Iterator[str]:
+        reading = merge(_reading(text))
+        types = {
+            name: {column: SCHEMA[one.relation][column] for column in one.columns}
+            for name, one in reading.reads.items()
+        }
+        found = list(foldings(reading, types))
+        for one in found:
+            partials = ", ".join(f"{p.kind}({p.column or '*'})" for p in one.partials)
+            yield f"-- {_place(one.read)} by ({', '.join(one.keys)}): {partials}"
+        if found:
+            found[0].apply()
+            yield reading.residual.sql(dialect="postgres")
+        else:
+            yield "-- nothing is folded"
+
+    _check(golden, "folds", made)
 
 
 def test_conditions(golden: Callable[[Path, str], None]) -> None:

@@ -89,18 +89,19 @@ async def opened(
 @pytest.fixture(scope="session")
 async def odd(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> AsyncIterator[Estate]:
     """Opens the world of odd rows over its sources."""
+    async with odd_opened(f"odd_{WORKER}", tmp_path_factory.mktemp("odd"), servers) as estate:
+        yield estate
+
+
+@asynccontextmanager
+async def odd_opened(name: str, folder: Path, servers: Servers) -> AsyncIterator[Estate]:
+    """Opens the world of odd rows; its databases bear the name."""
     split = odd_world.SPLIT
     with (
         duckdb_of(odd_world.ENTITIES, odd_world.raw_rows()) as raw,
         duckdb_of(odd_world.ENTITIES, odd_world.rows()) as truth,
     ):
-        connection = await build(
-            tmp_path_factory.mktemp("odd"),
-            odd_world.ENTITIES,
-            split.named(f"{split.name}_{WORKER}"),
-            raw,
-            servers,
-        )
+        connection = await build(folder, odd_world.ENTITIES, split.named(name), raw, servers)
         async with connection:
             yield Estate(split, connection, truth)
 

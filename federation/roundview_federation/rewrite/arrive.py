@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from sqlglot import exp
 
+from roundview_catalog import expressions
 from roundview_federation.plan import NOT_ASKED, Arrival, Handover, KeySet
 from roundview_federation.rewrite.field_code import FieldCode
-from roundview_federation.rewrite.presence import is_named
+from roundview_federation.rewrite.presence import TYPED, is_borne, is_named
 from roundview_federation.rewrite.push import Pushed
 from roundview_federation.rewrite.row_code import LATE
 from roundview_federation.rewrite.row_lists import each_element
@@ -31,14 +33,22 @@ _HANDOVER: Final = ("def convert(rows, out, owners, params):",)
 
 
 def arrive(
-    unfolded: Unfolded, pushed: Pushed, section: str, *, is_headless: bool = False
+    unfolded: Unfolded,
+    pushed: Pushed,
+    section: str,
+    *,
+    is_headless: bool = False,
+    spared: frozenset[str] = frozenset(),
 ) -> Callable[[], Arrival]:
     """Registers the columns that a branch needs and returns what compiles its arrival.
 
     Compilation waits until every section has registered with the shared draft, because
     children stand after all columns. Of rows that are `is_headless` nobody reads the key, the
-    parent's key and whose they are, unless they are among the section's columns.
+    parent's key and whose they are, unless they are among the section's columns. What was asked
+    of columns that are `spared` holds already.
     """
+    if spared and unfolded.where is not None:
+        unfolded = replace(unfolded, where=_without(unfolded.where, spared))
     code = FieldCode(unfolded, pushed.draft)
     if unfolded.branch.lists:
         code.namespace |= {"each_element": each_element, "lists": code.lists()}
@@ -52,11 +62,12 @@ def arrive(
         _key(code)
     else:
         code.line("key = None")
-    if unfolded.entity.bearing:
+    bearing = () if is_headless and is_surely_borne(unfolded, pushed) else unfolded.entity.bearing
+    if bearing:
         code.line("is_unread = False")
-    for name in _used(code):
+    for name in _used(code, bearing):
         code.field(name)
-    _bearing(code)
+    _bearing(code, bearing)
     if unfolded.row_filter is not None:
         _keep_if(code, code.canonical(unfolded.row_filter))
     prefix: dict[str, str] = {}
@@ -196,6 +207,15 @@ def _key(code: FieldCode) -> None:
     code.line(f"key = {code.source_key(branch.name, parts, is_sealed=branch.is_sealed)}")
 
 
+def _without(where: exp.Expr, spared: frozenset[str]) -> exp.Expr | None:
+    kept = [
+        one.copy()
+        for one in expressions.conjuncts(where)
+        if not {column.name for column in one.find_all(exp.Column)} <= spared
+    ]
+    return exp.and_(*kept) if kept else None
+
+
 def _named(code: FieldCode) -> frozenset[str]:
     """Returns the canonical columns that a section, its rules and its conditions speak of."""
     unfolded = code.unfolded
@@ -205,7 +225,12 @@ def _named(code: FieldCode) -> frozenset[str]:
     return frozenset(one for name in names for one in needed(code, name))
 
 
-def _used(code: FieldCode) -> list[str]:
+def is_surely_borne(unfolded: Unfolded, pushed: Pushed) -> bool:
+    """Tells whether nobody needs to look for what a row must bear: every row has it."""
+    return pushed.draft.dialect in TYPED and is_borne(unfolded)
+
+
+def _used(code: FieldCode, bearing: tuple[tuple[str, ...], ...] = ()) -> list[str]:
     """Lists the canonical columns to compute, inputs before what is derived from them."""
     unfolded = code.unfolded
     wanted: list[str] = []
@@ -220,7 +245,7 @@ def _used(code: FieldCode) -> list[str]:
         for column in tree.find_all(exp.Column) if tree is not None else ():
             if column.table != "principal":
                 want(column.name)
-    for alternative in unfolded.entity.bearing:
+    for alternative in bearing:
         for name in alternative:
             want(name)
     return wanted
@@ -248,12 +273,11 @@ def _derive_masked(code: FieldCode, prefix: dict[str, str]) -> None:
             prefix[name] = "m_"
 
 
-def _bearing(code: FieldCode) -> None:
+def _bearing(code: FieldCode, alternatives: tuple[tuple[str, ...], ...]) -> None:
     """Drops rows in which no alternative of the bearing fields is wholly present.
 
     A value that does not convert is there: its row is shown without it.
     """
-    alternatives = code.unfolded.entity.bearing
     if not alternatives:
         return
     tests = [

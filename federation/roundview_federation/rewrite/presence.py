@@ -48,8 +48,9 @@ def _bears(names: tuple[str, ...], unfolded: Unfolded) -> bool:
             return False
         if not isinstance(mapping.expr, exp.Column) or not is_present(mapping.expr, unfolded):
             return False
-        kind = unfolded.column_type(mapping.expr).kind
-        if kind is not unfolded.entity.types[name].kind or kind is Kind.TEXT:
+        own, target = unfolded.column_type(mapping.expr), unfolded.entity.types[name]
+        is_time = own.is_time and target.is_time
+        if not is_time and (own.kind is not target.kind or own.kind is Kind.TEXT):
             # Blank text is no value.
             return False
     return True

@@ -44,6 +44,8 @@ class FragmentDraft:
     readers: int = 0
     tops: list[tuple[Top, Page]] = field(default_factory=list)
     """what readers that need only the first rows of each key say"""
+    is_folded: bool = False
+    """whether rows that are alike in all columns but the aggregates come as one"""
 
     def column(self, expr: exp.Expr, type_: Type) -> int:
         """Returns the position of an expression in the answer, adding it where it is new."""
@@ -86,6 +88,9 @@ class FragmentDraft:
             "expressions",
             [exp.alias_(expr, f"c{at}", copy=False) for at, expr, _ in self.columns.values()],
         )
+        if self.is_folded:
+            alike = [expr for _, expr, _ in self.columns.values() if not is_folding(expr)]
+            tree = tree.group_by(*(expr.copy() for expr in alike), copy=False) if alike else tree
         children: list[ChildRows] = []
         for identity, (child, columns) in self.children.items():
             select = child.scan.copy()
@@ -107,6 +112,11 @@ class FragmentDraft:
             row_cap=self.row_cap,
             is_scan=self.is_scan,
         )
+
+
+def is_folding(expr: exp.Expr) -> bool:
+    """Tells whether a column of a fragment is an aggregate of the rows that are made one."""
+    return expr.find(exp.AggFunc) is not None
 
 
 @dataclass(frozen=True, slots=True)

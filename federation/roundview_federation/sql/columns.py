@@ -21,6 +21,7 @@ from roundview_catalog.mapped import FieldMapping, ParentKey, PersonKey
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.columns import arrow_type as sent_type
 from roundview_federation.plan import Origin
+from roundview_federation.rewrite.arrive import is_surely_borne, needed
 from roundview_federation.rewrite.field_code import FieldCode
 from roundview_federation.rewrite.presence import is_named
 from roundview_federation.rewrite.push import FragmentDraft, Pushed, pushed_decimal
@@ -101,12 +102,18 @@ def column_arrival(
             made=tuple(making.column(name, type_) for name, type_ in outputs.items()),
             bearing=tuple(
                 tuple(making.column(name, unfolded.entity.types[name]) for name in names)
-                for names in unfolded.entity.bearing
+                for names in (() if is_surely_borne(unfolded, pushed) else unfolded.entity.bearing)
             ),
             key=None if is_named(unfolded, pushed.draft.dialect) else making.key(),
         )
     except _NotSentError:
         return None
+
+
+def columns_of(unfolded: Unfolded, pushed: Pushed, outputs: Mapping[str, Type]) -> tuple[Made, ...]:
+    """Returns what makes canonical columns of a branch whose fragment has all that they need."""
+    making = _Making(unfolded, pushed.draft)
+    return tuple(making.column(name, type_) for name, type_ in outputs.items())
 
 
 class _NotSentError(Exception):
@@ -230,7 +237,6 @@ class _Making:
 
     def _computed(self, name: str, type_: Type) -> Made:
         """Has the code through which rows arrive compute a column, from what it needs only."""
-        from roundview_federation.rewrite.arrive import needed
 
         def write(code: FieldCode) -> None:
             for one in needed(code, name):

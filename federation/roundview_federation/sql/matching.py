@@ -25,8 +25,13 @@ _Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
 
 
 def matching(rows: _Rows, conditions: Plain) -> _Rows:
-    """Returns the rows for which no condition is known to be anything but TRUE."""
+    """Returns the rows for which no condition is known to be anything but TRUE.
+
+    Conditions on columns that did not come hold already.
+    """
     for tree in conditions.trees:
+        if tree.this.name not in rows.schema.names:
+            continue
         keyset = keyset_of(tree)
         column = rows.column(tree.this.name)
         try:

@@ -14,20 +14,30 @@ from roundview_federation.dialect.gate import gate
 from roundview_federation.dialect.names import resolve
 from roundview_federation.dialect.translate import OutputColumn, translate
 from roundview_federation.key_sets import in_keys, keyset_of
-from roundview_federation.plan import FirstRows, Lookup, Plan, Question, Section
+from roundview_federation.plan import FirstRows, Fold, Lookup, Plan, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.mirrors import lent
 from roundview_federation.rewrite.query.conditions import Plain, plain
+from roundview_federation.rewrite.query.folds import Folding, foldings
 from roundview_federation.rewrite.query.handing import hand_on
 from roundview_federation.rewrite.query.merge import merge
-from roundview_federation.rewrite.query.reads import LOOKUP, read
+from roundview_federation.rewrite.query.reads import LOOKUP, Reading, read
 from roundview_federation.rewrite.query.sources import Bind, Read
+from roundview_federation.rewrite.query.spare import spare
 from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct, without_lookup
 from roundview_federation.sql.expansion import expand
+from roundview_federation.sql.folding import partial_type
 from roundview_federation.sql.points import is_point
 from roundview_federation.sql.relations import LOOKUP_COLUMNS, is_ours
+from roundview_federation.sql.shrinking import (
+    Shrunk,
+    exactness,
+    folded_section,
+    inputs_of,
+    shrunk,
+)
 from roundview_federation.sql.strategy import Choice, Estimate, choose, estimate
 
 WHO, ROWS, KEYS = "who", "rows", "k"
@@ -39,6 +49,7 @@ questions share their plan."""
 class PlannedRead:
     """How one read is answered: alone, and bound by the keys that `choice` waits for.
 
+    `columns` are those of its table; with a `fold` they are made of the rows' `inputs`.
     `customers` are ids that the question itself names (None: any). `key` is the parameter of the
     keys; it is empty where they are customers. `is_point` tells whether an index finds the rows.
     """
@@ -52,8 +63,15 @@ class PlannedRead:
     customers: tuple[str, ...] | None
     key: str = ""
     is_point: bool = False
+    fold: Fold | None = None
+    folded_inputs: Mapping[str, Type] = field(default_factory=dict)
     questions: dict[bool, Question] = field(default_factory=dict, compare=False)
     """what the planner is asked, by whether the read is bound: made when it is first needed"""
+
+    @property
+    def inputs(self) -> Mapping[str, Type]:
+        """Returns the columns of the rows that sources are asked for."""
+        return self.columns if self.fold is None else self.folded_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +87,18 @@ class PlannedQuery:
     direct: Direct | None = None
 
 
-def plan_query(text: str, planner: Planner, schema: Relations, *, allow_scan: bool) -> PlannedQuery:
+def plan_query(
+    text: str,
+    planner: Planner,
+    schema: Relations,
+    *,
+    allow_scan: bool,
+    decision: Decision | None = None,
+) -> PlannedQuery:
     """Returns how a SQL text is answered; raises RequestError where it cannot be asked.
 
-    `schema` is what the asker can name.
+    `schema` is what the asker can name. Without the asker's `decision` nothing is left to sources
+    that depends on rules.
     """
     tree = expand(resolve(gate(text), schema), schema)
     reading = merge(read(tree, schema))
@@ -86,8 +112,16 @@ def plan_query(text: str, planner: Planner, schema: Relations, *, allow_scan: bo
     # What is said of our own rows is said by the residual alone.
     has_ours = any(is_ours(one.relation) for one in rest.values())
     finished = None if has_ours else direct(over, rest, only)
-    translated = translate(reading.residual, types)
+    if finished is None and decision is not None:
+        spare(reading, exactness(schema, planner, decision))
+        types = {
+            name: {column: types[name][column] for column in one.columns}
+            for name, one in reading.reads.items()
+        }
     reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
+    if finished is None and decision is not None:
+        types = {**types, **_shrunk(reading, reads, types, planner, decision)}
+    translated = translate(reading.residual, types)
     if finished is not None and lookup and reads[finished.read].choice.bind != _found(lookup):
         finished = None
     if finished is not None and finished.limit is not None and _asks_all(finished, reads):
@@ -105,17 +139,70 @@ def plan_query(text: str, planner: Planner, schema: Relations, *, allow_scan: bo
     )
 
 
+def _shrunk(
+    reading: Reading,
+    reads: dict[str, PlannedRead],
+    types: Mapping[str, Mapping[str, Type]],
+    planner: Planner,
+    decision: Decision,
+) -> dict[str, Mapping[str, Type]]:
+    """Folds reads where that leaves few rows, in place; returns the types of what they bring."""
+    best: dict[int, tuple[Folding, Shrunk]] = {}
+    for one in foldings(reading, types):
+        planned = reads[one.read.name]
+        is_whole = planned.choice.bind is None and planned.customers is None
+        if not is_whole or planned.is_point or is_ours(one.read.relation):
+            continue
+        waited_for = [
+            column
+            for other in reads.values()
+            if other.choice.bind is not None
+            for name, column in other.choice.bind.of
+            if name == one.read.name
+        ]
+        found = shrunk(one, planned.alone, waited_for, planner, decision)
+        known = best.get(id(one.select))
+        if found is not None and (
+            known is None or found.rows - found.groups > known[1].rows - known[1].groups
+        ):
+            best[id(one.select)] = one, found
+    made: dict[str, Mapping[str, Type]] = {}
+    for one, found in best.values():
+        one.apply()
+        name, fold = one.read.name, found.fold
+        inputs = {column: types[name][column] for column in inputs_of(fold)}
+        partials = {partial.name: partial_type(partial, inputs) for partial in fold.partials}
+        made[name] = {**{key: inputs[key] for key in fold.keys}, **partials}
+        planned = reads[name]
+        reads[name] = replace(
+            planned,
+            columns=made[name],
+            fold=fold,
+            folded_inputs=inputs,
+            alone=folded_section(planned.alone, fold),
+            choice=replace(planned.choice, why=f"{planned.choice.why}, {found.why}"),
+        )
+    return made
+
+
 def _asks_all(finished: Direct, reads: Mapping[str, PlannedRead]) -> bool:
     """Tells whether a read is asked with every condition: only then may it be cut."""
     return len(reads[finished.read].conditions.trees) == len(finished.conditions)
 
 
 async def plans_of(
-    planned: PlannedRead, planner: Planner, decision: Decision, *, is_bound: bool
+    planned: PlannedRead,
+    planner: Planner,
+    decision: Decision,
+    *,
+    is_bound: bool,
+    by_row: bool = False,
 ) -> Plan:
-    """Returns the plan of a read's section, made once."""
+    """Returns the plan of a read's section, made once; `by_row` for rows that nobody folds."""
     question = planned.questions.get(is_bound)
-    if question is None:
+    if by_row and planned.fold is not None:
+        question = _question(replace(planned.alone, fold=None))
+    elif question is None:
         section = planned.bound if is_bound and planned.bound is not None else planned.alone
         question = planned.questions[is_bound] = _question(section)
     return await planner.narrowed(question, decision, planned.conditions.values)
@@ -127,7 +214,10 @@ def _found(lookup: str) -> Bind:
 
 def _question(section: Section) -> Question:
     known = ",".join(sorted(section.values))
-    cuts = f"{section.row_cap}|{section.first}"
+    cuts = f"{section.row_cap}|{section.first}|{','.join(sorted(section.spared))}"
+    if section.fold is not None:
+        fold = section.fold
+        cuts += f"|{fold.keys}|{fold.partials}|{sorted(fold.branches)}"
     shape = f"{section.entity}|{cuts}|{section.tree.sql()}|{section.lookup}|{known}"
     lookups = (Lookup(section.lookup),) if section.lookup else ()
     return Question(shape, lookups, (section,))
@@ -259,6 +349,7 @@ def _section(
         narrows=True,
         values=conditions.values,
         row_cap=NO_CAP if allow_scan else _most_rows(one, planner),
+        spared=frozenset(one.spared),
     )
 
 

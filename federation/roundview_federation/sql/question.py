@@ -130,6 +130,7 @@ class SqlQuestions:
                 self.snapshot.planner,
                 self.relations(decision),
                 allow_scan=allow_scan,
+                decision=decision,
             )
             self._plans[key] = planned
         return planned

@@ -19,6 +19,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.folding import as_folded
 from roundview_federation.sql.key_values import KeyValues
 from roundview_federation.sql.own_rows import own_rows
 from roundview_federation.sql.planning import (
@@ -95,7 +96,7 @@ class Fetched:
             for name, run in self.runs.items()
             for status in run.statuses
             for what, field in map(_noted, status.noted)
-            if what and field in reads[name].columns
+            if what and field in reads[name].inputs
         }
         return tuple(sorted(found))
 
@@ -177,6 +178,7 @@ async def _read(
         run = await _streamed(planned, plan, params, asked, seen)
         if run is not None:
             return run
+        plan = await plans_of(planned, planner, asked.decision, is_bound=False, by_row=True)
     gathered = await gather(
         plan,
         customers,
@@ -191,9 +193,11 @@ async def _read(
     run = ReadRun(pa.table({}), 0, plan, count, gathered.statuses)
     _check(planned, gathered, asked, run)
     rows = [row for rows in gathered.rows[ROWS].values() for row in rows]
-    made = table(rows, planned.columns, len(ROW_HEAD))
+    made = table(rows, planned.inputs, len(ROW_HEAD))
     is_named = by is not None or not wants_customers(made)
     run.table = made if is_named else _with_customers(made, gathered, asked)
+    if planned.fold is not None:
+        run.table = as_folded(run.table, planned.inputs, planned.fold)
     return run
 
 
@@ -204,7 +208,7 @@ async def _streamed(
     name = planned.read.name
     schema = table((), planned.columns, 0).schema
     connectors = asked.snapshot.connectors
-    streams = streamed(plan, planned.columns, connectors)
+    streams = streamed(plan, planned.inputs, connectors, planned.fold)
     if streams is None:
         return None
 
@@ -316,7 +320,7 @@ def _check_values(planned: PlannedRead, statuses: Sequence[SourceStatus]) -> Non
         if unfit:
             relation = planned.read.relation
             # What was not asked for, a row filter's column, may be hidden from the asker.
-            named = [f"{relation}.{name}" for name in unfit if name in planned.columns]
+            named = [f"{relation}.{name}" for name in unfit if name in planned.inputs]
             fields = ", ".join(named) or relation
             raise RequestError(
                 f"{status.name} has values of {fields} that are not of their type",

@@ -11,6 +11,7 @@ from roundview_catalog.model import Branch, Catalog
 from roundview_federation.key_sets import keyset_of
 from roundview_federation.rewrite.query.conditions import Plain
 from roundview_federation.rewrite.query.sources import Bind, Read
+from roundview_federation.rewrite.unfold import Unfolded
 
 MOST_KEYS = 10_000
 """Above so many keys a read is not bound by them: a scan is cheaper than their lists."""
@@ -116,6 +117,23 @@ def choose(
         why = f"about {own.rows:.0f} rows, {rows:.0f} by the {fewest:.0f} keys of {others}"
         chosen[name] = Choice(best, rows, why)
     return chosen
+
+
+def table_rows(branch: Branch, catalog: Catalog) -> float:
+    """Estimates the rows of the table that a branch is made of."""
+    return _rows(branch, catalog) / max(1, len(branch.slots))
+
+
+def selectivity(condition: exp.Expr, unfolded: Unfolded) -> float:
+    """Estimates the share of rows that a condition over a source's own columns leaves."""
+    if not isinstance(condition, exp.EQ):
+        return _RANGE
+    column = condition.this
+    if not isinstance(column, exp.Column) or column.table not in unfolded.aliases:
+        return _EQUAL
+    table = unfolded.source.tables[unfolded.aliases[column.table]]
+    is_unique = table.is_unique(frozenset({column.name}))
+    return 1 / max(1, table.rows_estimate or _UNKNOWN_ROWS) if is_unique else _EQUAL
 
 
 def _rows(branch: Branch, catalog: Catalog) -> int:

@@ -20,11 +20,13 @@ from roundview_federation.connectors.port import Connector
 from roundview_federation.execute.asking import bound_keys
 from roundview_federation.execute.ledger import Ledger
 from roundview_federation.execute.rounds import values_of
-from roundview_federation.plan import Answer, KeySet, Plan, PlannedFragment
+from roundview_federation.plan import Answer, Fold, KeySet, Plan, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.sql.columns import Batch, ColumnArrival, column_arrival
+from roundview_federation.sql.folding import FoldArrival, UnfoldedArrival, fold_arrival
 from roundview_identity.store import Xref
 
+_Arrival = ColumnArrival | FoldArrival | UnfoldedArrival
 _PERSONS = ("customer_id", "link_state")
 
 Take = Callable[[AsyncIterator[pa.RecordBatch]], Awaitable[tuple[list[pa.RecordBatch], int]]]
@@ -36,14 +38,27 @@ class Streamed:
     """A fragment whose batches become rows without being looked at one by one."""
 
     planned: PlannedFragment
-    arrivals: tuple[ColumnArrival, ...]
+    arrivals: tuple[_Arrival, ...]
     keyset: KeySet | None
+
+    def rows_read(self, batch: pa.RecordBatch, arrived: list[pa.RecordBatch]) -> int:
+        """Counts the rows of the source that a batch is made of."""
+        folds = [one for one in self.arrivals if isinstance(one, FoldArrival)]
+        if not folds:
+            return int(batch.num_rows)
+        return max(one.rows_read(made) for one, made in zip(folds, arrived, strict=True))
 
 
 def streamed(
-    plan: Plan, outputs: Mapping[str, Type], connectors: Mapping[str, Connector]
+    plan: Plan,
+    outputs: Mapping[str, Type],
+    connectors: Mapping[str, Connector],
+    fold: Fold | None = None,
 ) -> tuple[Streamed, ...] | None:
-    """Returns a plan's fragments as streams; None if one of them must arrive row by row."""
+    """Returns a plan's fragments as streams; None if one of them must arrive row by row.
+
+    `outputs` are the columns of rows; with a `fold` the folded rows of those come.
+    """
     found = []
     if any(section.mirrors for section in plan.sections.values()):
         return None
@@ -53,13 +68,16 @@ def streamed(
             return None
         if not all(plan.keysets[name].param for name in planned.fragment.keysets):
             return None
-        arrivals = []
+        arrivals: list[_Arrival] = []
         for arrival in planned.arrivals:
             unfolded, pushed = arrival.made_of
+            if fold is not None and pushed.draft.is_folded:
+                arrivals.append(fold_arrival(unfolded, pushed, outputs, fold))
+                continue
             made = column_arrival(unfolded, pushed, outputs)
             if made is None:
                 return None
-            arrivals.append(made)
+            arrivals.append(made if fold is None else UnfoldedArrival(made, outputs, fold))
         keyset = next((plan.keysets[name] for name in planned.fragment.keysets), None)
         found.append(Streamed(planned, tuple(arrivals), keyset))
     return tuple(found)
@@ -91,7 +109,7 @@ async def read_streams(
         fragment = stream.planned.fragment
         connector: Any = connectors[fragment.source]
         started = time.perf_counter()
-        rows, made = 0, 0
+        rows, read_rows, made = 0, 0, 0
         origin = ledger.answered(fragment.source, Answer([], calls=1), 0.0)
         note = ledger.noter(fragment.source)
         bound = params
@@ -106,8 +124,12 @@ async def read_streams(
                 rows += batch.num_rows
                 if rows > fragment.row_cap:
                     raise too_many_rows(fragment.source)
-                arrived = Batch(batch, origin, note)
-                for one in await asyncio.to_thread(_arrived, stream.arrivals, arrived, xref, see):
+                arriving = Batch(batch, origin, note)
+                arrived = await asyncio.to_thread(_arrived, stream.arrivals, arriving, xref, see)
+                read_rows += stream.rows_read(batch, arrived)
+                if read_rows > fragment.row_cap:
+                    raise too_many_rows(fragment.source)
+                for one in arrived:
                     made += one.num_rows
                     yield one
                 if enough is not None and made >= enough:
@@ -130,7 +152,7 @@ async def read_streams(
 
 
 def _arrived(
-    arrivals: tuple[ColumnArrival, ...],
+    arrivals: tuple[_Arrival, ...],
     batch: Batch,
     xref: Xref,
     see: Callable[[pa.RecordBatch], None],

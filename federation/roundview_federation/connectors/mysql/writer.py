@@ -9,7 +9,7 @@ from typing import Final
 from sqlglot import exp
 
 from roundview_federation.connectors.children import Link, links_of
-from roundview_federation.connectors.mysql import top_rows
+from roundview_federation.connectors.mysql import grouping, top_rows
 from roundview_federation.connectors.mysql.layout import Layout, NativeColumn
 from roundview_federation.connectors.mysql.terms import (
     KEYS,
@@ -81,6 +81,8 @@ class Writer:
         if self._top is not None:
             keys, columns, nature = self._key_tables[0]
             top_rows.raise_bar(self.tree, self._top, None if is_single else keys, columns, nature)
+        if self.tree.args.get("group") is not None:
+            self._group()
         for node in list(self.tree.expressions):
             value = node.this if isinstance(node, exp.Alias) else node
             if isinstance(value, exp.Column):
@@ -104,6 +106,22 @@ class Writer:
                 column.replace(self._bytes(column.copy()))
         # Last: what is inside a key set is ours, and no table of the catalog.
         return with_keysets(with_physical_names(result, self._scope), self._in_keys)
+
+    def _group(self) -> None:
+        """Groups text by its bytes; of texts that have the same, any is the text."""
+        texts = set()
+        for node in list(self.tree.args["group"].expressions):
+            if isinstance(node, exp.Column) and self._nature(node) is Nature.TEXT:
+                texts.add(node.sql())
+                native = self._native(node)
+                is_short = native is None or grouping.is_short(native)
+                whole = self._bytes(node.copy())
+                node.replace(whole if is_short else grouping.digest(whole))
+        for node in list(self.tree.expressions):
+            value = node.unalias()
+            if isinstance(value, exp.Column) and value.sql() in texts:
+                value.replace(exp.Max(this=value.copy()))
+        grouping.without_walk(self.tree, self._scope)
 
     def _bound(self, child: ChildRows) -> exp.Expr:
         """Returns a child's rows as a sub-select per row, which searches by the link's index."""

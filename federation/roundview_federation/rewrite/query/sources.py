@@ -24,7 +24,8 @@ class Read:
     """Rows of one relation: what one reference to it in a query needs of it.
 
     `where` are conjuncts over the relation's columns, unqualified. `arguments` are those of
-    `lookup(kind, value)`.
+    `lookup(kind, value)`. `spared` are columns of conditions that hold for every row that comes, so
+    that they need not come themselves.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Read:
     where: list[exp.Expr] = field(default_factory=list)
     binds: list[Bind] = field(default_factory=list)
     arguments: tuple[str, ...] = ()
+    spared: set[str] = field(default_factory=set)
 
 
 Arm = Mapping[str, tuple[Read, str]]
