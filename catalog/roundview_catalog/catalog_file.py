@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from roundview_catalog import secrets
 from roundview_catalog.document import Document
 from roundview_catalog.files import CatalogFile, Trusted
 from roundview_catalog.model import Canonical, SurvivorRule
 from roundview_catalog.report import Report, did_you_mean
 from roundview_catalog.shapes import is_map, shaped
-from roundview_catalog.waiting import without_engines
 
 DEFAULT_RULE = SurvivorRule("most_recent")
 
@@ -18,7 +18,15 @@ def read_catalog_file(document: Document, report: Report) -> CatalogFile | None:
     """Returns the file's content; None if the report tells why not."""
     if not is_map(document.data, document, (), report):
         return None
-    return shaped(CatalogFile, without_engines(document, report), document, (), report)
+    engines = document.data.get("engines")
+    for path in secrets.literal_secrets(engines, ("engines",)):
+        at = document.position(path)
+        report.add(at, "RV222", "a secret is written here", "write ${env:NAME} or ${file:NAME}")
+    for path, text in secrets.texts(document.data):
+        if secrets.malformed_reference(text) or ("${" in text and path[0] != "engines"):
+            at = document.position(path)
+            report.add(at, "RV223", "not a reference", "write ${env:NAME} or ${file:NAME}")
+    return shaped(CatalogFile, document.data, document, (), report)
 
 
 def survivorship(

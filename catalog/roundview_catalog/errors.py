@@ -111,6 +111,8 @@ CODES: Mapping[str, Code] = _codes(
     ("RV502", "question was stopped at its deadline", "ENGINE_TIMEOUT", "57014", 504),
     ("RV503", "question needs too much memory", "ENGINE_MEMORY", "53200", 400),
     ("RV504", "process of the engine ended", "ENGINE_ERROR", "58000", 503),
+    ("RV505", "engine cannot be reached", "ENGINE_UNAVAILABLE", "08001", 503),
+    ("RV506", "engine cannot read a source", "ENGINE_SOURCE_ERROR", "58000", 502),
     ("RV600", "identifier leads to several customers", "IDENTITY_AMBIGUOUS", "P0003", 200),
     ("RV601", "record is known but its person is not", "IDENTITY_UNLINKED", "P0002", 200),
     ("RV602", "identity store cannot be used", "IDENTITY_ERROR", "58000", 500),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from roundview_catalog.durations import per_second, seconds, share, size_in_bytes
+from roundview_catalog.engines import DeadlinesSection, EnginesSection
 from roundview_catalog.tables import (
     AccessPath,
     BucketBy,
@@ -191,6 +192,8 @@ class SourceFile(Shape):
     """Technology of the source."""
     connection: Mapping[str, Any]
     """Where it is and how we get in; secrets only as ${env:…} or ${file:…}."""
+    trino_catalog: str = ""
+    """Trino's catalog that reads it too: NAME, or NAME.SCHEMA where the schema is another."""
     limits: LimitsSection = LimitsSection()
     """What it is asked at most."""
     defaults: DefaultsSection = DefaultsSection()
@@ -212,17 +215,6 @@ class SourceFile(Shape):
 # -- roundview.yaml --------------------------------------------------------------------------
 
 
-class DeadlinesSection(Shape):
-    """Time for each kind of question."""
-
-    view: Duration = 2.0
-    """A customer's whole view."""
-    probe: Duration = 0.3
-    """Asking sources for an identifier that is not known yet."""
-    sql: Duration = 30.0
-    """A statement of an analyst."""
-
-
 class Trusted(Shape):
     """Sources whose value wins, best first."""
 
@@ -241,6 +233,8 @@ class CatalogFile(Shape):
     """Version that the owner counts."""
     deadlines: DeadlinesSection = DeadlinesSection()
     """Time for each kind of question."""
+    engines: EnginesSection = EnginesSection()
+    """What finishes questions in SQL."""
     survivorship: Mapping[str, Rule | Trusted] = Field(default_factory=dict)
     """Which value of several a customer field has; `default` holds for the rest."""
 

@@ -16,6 +16,7 @@ from roundview_catalog import statistics_file, templates
 from roundview_catalog.canonical_schema import canonical_schema, extended
 from roundview_catalog.catalog_file import read_catalog_file, survivorship
 from roundview_catalog.document import LARGEST, Document, read
+from roundview_catalog.engines import engines_of
 from roundview_catalog.errors import CatalogError, Position, Problem
 from roundview_catalog.mapping import check_mirrors
 from roundview_catalog.model import Catalog, Deadlines, Source
@@ -190,6 +191,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
         deadlines=Deadlines(
             view=settings.deadlines.view, probe=settings.deadlines.probe, sql=settings.deadlines.sql
         ),
+        engines=engines_of(settings.engines),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from roundview_catalog.engines import Engines
 from roundview_catalog.errors import Position
 from roundview_catalog.mapped import (
     Child,
@@ -304,6 +305,8 @@ class Source:
     """(table.column, warn after seconds)"""
     measured_at: datetime | None = None
     """when the sizes of the tables were last looked at; None: when the schema file was written"""
+    trino_catalog: str = ""
+    """Trino's catalog, perhaps with a schema, that reads the source too; "" for none."""
 
     @property
     def system(self) -> str:
@@ -365,6 +368,7 @@ class Catalog:
     survivorship: Mapping[str, SurvivorRule]
     """customer field -> rule; "" holds the default."""
     deadlines: Deadlines = Deadlines()
+    engines: Engines = field(default_factory=Engines)
     identity: Mapping[str, Any] = field(default_factory=dict)
 
     def branches(self, entity: str) -> tuple[Branch, ...]:

@@ -166,6 +166,7 @@ def _source(
         root=root,
         position=position,
         freshness=(file.freshness.column, file.freshness.warn_after) if file.freshness else None,
+        trino_catalog=file.trino_catalog,
     )
 
 

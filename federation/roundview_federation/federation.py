@@ -31,8 +31,10 @@ from roundview_identity.store import Xref
 
 if TYPE_CHECKING:
     from roundview_federation.engines.duckdb.pool import DuckDBEngine
+    from roundview_federation.engines.trino.engine import TrinoEngine
     from roundview_federation.sql.explanation import Explanation
     from roundview_federation.sql.question import SqlQuestions, SqlResult
+    from roundview_federation.sql.trino.running import TrinoQuestions
 
 _LOOK_UP = "lookup"
 
@@ -63,6 +65,7 @@ class Federation:
         self.reload_problem: CatalogError | None = None
         self._sql: SqlQuestions | None = None
         self._duckdb: DuckDBEngine | None = None
+        self._trino: TrinoEngine | None = None
 
     @classmethod
     def open(
@@ -154,7 +157,7 @@ class Federation:
     async def sql(self, text: str, request: Request, *, engine: str = "auto") -> SqlResult:
         """Answers one SELECT over the canonical schema; read the result, or close it.
 
-        `engine` is auto, direct (none: refused where one is needed) or embedded. Raises
+        `engine` is auto, direct (none: refused where one is needed), embedded or trino. Raises
         RequestError with SQLSTATE and position for what cannot be asked, SourceError where a
         source failed (unless the request is partial), EngineError where finishing did.
         """
@@ -225,6 +228,8 @@ class Federation:
         await self._current.close()
         if self._duckdb is not None:
             await self._duckdb.close()
+        if self._trino is not None:
+            await self._trino.close()
         self._retired.clear()
         self.xref.close()
 
@@ -238,7 +243,9 @@ class Federation:
         from roundview_federation.sql.question import SqlQuestions
 
         if self._sql is None or self._sql.snapshot is not self._current:
-            self._sql = SqlQuestions(self._current, self.xref, self.clock, self._find_live)
+            self._sql = SqlQuestions(
+                self._current, self.xref, self.clock, self._find_live, self._trino_questions()
+            )
         return self._sql
 
     async def _find_live(self, identifier: Identifier, request: Request) -> Found:
@@ -246,6 +253,21 @@ class Federation:
         question = Question(_LOOK_UP, (Lookup(_LOOK_UP),), ())
         result = await self.run(question, {_LOOK_UP: [identifier]}, request)
         return result.found[_LOOK_UP][0]
+
+    def _trino_questions(self) -> TrinoQuestions | None:
+        """Returns what asks the Trino of the current catalog; the same while that is the same."""
+        told = self.catalog.engines.trino
+        if told is None:
+            return None
+        from roundview_federation.engines.trino.engine import TrinoEngine
+        from roundview_federation.engines.trino.settings import settings_of
+        from roundview_federation.sql.trino.running import TrinoQuestions
+
+        settings = settings_of(told, self.root, self._env)
+        if self._trino is None or self._trino.settings != settings:
+            # Answers of before a reload go on; their engine ends with them.
+            self._trino = TrinoEngine(settings)
+        return TrinoQuestions(self._trino, self._env)
 
     def _engine(self) -> DuckDBEngine:
         from roundview_federation.engines.duckdb.pool import DuckDBEngine

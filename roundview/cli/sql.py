@@ -41,6 +41,7 @@ class Engine(StrEnum):
     AUTO = "auto"
     DIRECT = "direct"
     EMBEDDED = "embedded"
+    TRINO = "trino"
 
 
 class Form(StrEnum):

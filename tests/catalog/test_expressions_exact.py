@@ -71,7 +71,12 @@ def test_what_servers_are_given(text: str, mysql: str | None, postgres: str | No
     assert written(text, "postgres") == postgres
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "duckdb", "trino", ""])
+def test_trino_has_what_fits_its_digits() -> None:
+    assert written("d / 100", "trino") == "CAST(d * 0.01 AS DECIMAL(38, 4))"
+    assert written("wide * wide", "trino") is None
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb", ""])
 def test_others_have_no_exact_numbers(dialect: str) -> None:
     assert written("d * q", dialect) is None
 

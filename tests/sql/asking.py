@@ -34,12 +34,12 @@ class Asked:
     rows_fetched: int
 
 
-async def asked(connection: AsyncConnection, text: str) -> Asked:
+async def asked(connection: AsyncConnection, text: str, engine: str = "auto") -> Asked:
     """Asks a question; raises Refused where it is not supported, other errors as they come."""
     federation: Any = connection.federation
     request = Request(federation.principal, timeout_seconds=SECONDS, allow_scan=True)
     try:
-        result = await federation.sql(text, request)
+        result = await federation.sql(text, request, engine=engine)
         table = await result.table()
     except RequestError as error:
         if error.row.sqlstate == REFUSAL:
@@ -49,9 +49,9 @@ async def asked(connection: AsyncConnection, text: str) -> Asked:
     return Asked(Answer(names, rows_of(table)), result.rows_fetched)
 
 
-async def answer(connection: AsyncConnection, text: str) -> Answer:
+async def answer(connection: AsyncConnection, text: str, engine: str = "auto") -> Answer:
     """Returns the rows of a question; see `asked`."""
-    return (await asked(connection, text)).answer
+    return (await asked(connection, text, engine)).answer
 
 
 async def explained(connection: AsyncConnection, text: str) -> str:

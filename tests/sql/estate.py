@@ -125,6 +125,18 @@ async def build(
     servers: Servers,
 ) -> AsyncConnection:
     """Writes the sources and the catalog of a split into a folder and opens it."""
+    catalog, env = await written(folder, entities, split, truth, servers)
+    return connect_async(catalog, env=env)
+
+
+async def written(
+    folder: Path,
+    entities: Sequence[Entity],
+    split: Split,
+    truth: duckdb.DuckDBPyConnection,
+    servers: Servers,
+) -> tuple[Path, dict[str, str]]:
+    """Writes a split into a folder; returns its catalog and the environment that it needs."""
     by_name = {entity.name: entity for entity in entities}
     for source, technology in split.sources.items():
         tables = [
@@ -141,7 +153,7 @@ async def build(
             catalog / f"sources/{source}.schema.yaml",
             await introspect_source(catalog, source, env),
         )
-    return connect_async(catalog, env=env)
+    return catalog, env
 
 
 def _stored(part: Part, entity: Entity, technology: str, zone: str) -> Stored:

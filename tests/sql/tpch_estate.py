@@ -174,7 +174,8 @@ _CENTS: Mapping[str, Form] = {
 }
 
 
-def _cents(*names: str) -> dict[str, Form]:
+def cents(*names: str) -> dict[str, Form]:
+    """Returns the forms of amounts that are whole cents."""
     return {name: _CENTS[name] for name in names}
 
 
@@ -184,8 +185,8 @@ VERTICAL = Split(
     (
         Part("trade_region", "master", "regions", rename=bare),
         Part("nation", "master", "nations", rename=bare),
-        Part("supplier", "depot", "vendors", rename=bare, forms=_cents("s_acctbal")),
-        Part("buyer", "sales", "clients", rename=prefixed("client"), forms=_cents("c_acctbal")),
+        Part("supplier", "depot", "vendors", rename=bare, forms=cents("s_acctbal")),
+        Part("buyer", "sales", "clients", rename=prefixed("client"), forms=cents("c_acctbal")),
         Part("part", "lake", "parts", rename=str.upper, forms={"p_size": _TEXT_NUMBERS["p_size"]}),
         Part("partsupp", "depot", "vendor_parts", rename=bare),
         Part("orders", "sales", "sales_orders", rename=prefixed("so")),
@@ -204,16 +205,16 @@ HORIZONTAL = Split(
         Part("nation", "north", "nations", rename=bare),
         Part("supplier", "east", "vendors", rename=prefixed("v")),
         Part("part", "south", "parts", rename=bare),
-        Part("partsupp", "west", "vendor_parts", rename=bare, forms=_cents("ps_supplycost")),
+        Part("partsupp", "west", "vendor_parts", rename=bare, forms=cents("ps_supplycost")),
         Part("buyer", "east", "clients", _EVEN.format("c_custkey"), prefixed("client")),
-        Part("buyer", "north", "accounts", _ODD.format("c_custkey"), bare, _cents("c_acctbal")),
+        Part("buyer", "north", "accounts", _ODD.format("c_custkey"), bare, cents("c_acctbal")),
         Part(
             "orders",
             "west",
             "orders",
             _EVEN.format("o_orderkey"),
             bare,
-            {**_cents("o_totalprice"), "o_orderdate": _TEXT_DATES["o_orderdate"]},
+            {**cents("o_totalprice"), "o_orderdate": _TEXT_DATES["o_orderdate"]},
         ),
         Part("orders", "east", "sales_orders", _ODD.format("o_orderkey"), prefixed("so")),
         Part(
@@ -222,7 +223,7 @@ HORIZONTAL = Split(
             "order_lines",
             _EVEN.format("l_orderkey"),
             str.upper,
-            {"l_linenumber": _TEXT_NUMBERS["l_linenumber"], **_cents("l_extendedprice")},
+            {"l_linenumber": _TEXT_NUMBERS["l_linenumber"], **cents("l_extendedprice")},
         ),
         Part("lineitem", "north", "sold", _ODD.format("l_orderkey"), bare),
     ),

@@ -6,6 +6,7 @@ It is started once, in a temporary folder, and shown to all workers of a run.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -24,7 +25,7 @@ from tests.trino import obtaining
 from roundview.demo.servers import free_port
 
 USER = "tests"
-_START_SECONDS = 90.0
+_START_SECONDS = 300.0
 _PAUSE_SECONDS = 0.1
 _JVM = (
     "-server", "-Xmx1G", "-Xms256M", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError",
@@ -80,7 +81,13 @@ class TrinoServer:
 
 @contextmanager
 def trino_server(shared_folder: Path) -> Iterator[TrinoServer]:
-    """Yields the run's server; `shared_folder` is the same for every worker of the run."""
+    """Yields the run's server; `shared_folder` is the same for every worker of the run.
+
+    ROUNDVIEW_TRINO_PORT names one that runs already, on this machine.
+    """
+    if running := os.environ.get("ROUNDVIEW_TRINO_PORT"):
+        yield TrinoServer(int(running), shared_folder, 0)
+        return
     with shared(shared_folder, "trino", _start) as told:
         folder = Path(told["folder"])
         yield TrinoServer(told["port"], folder, told["pid"])
@@ -157,7 +164,12 @@ def _start() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="roundview-trino-"))
     port = free_port()
     process = start(folder, port)
-    await_ready(port, folder, process)
+    try:
+        await_ready(port, folder, process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     pid = process.pid
     # Who stops it may be another process: this object must not warn that it still runs.
     process.returncode = 0

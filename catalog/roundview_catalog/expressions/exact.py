@@ -17,7 +17,8 @@ from roundview_catalog.types import Kind
 
 _UNBOUNDED = 100_000
 _WHOLE: Mapping[Kind, int] = MappingProxyType({Kind.INTEGER: 10, Kind.BIGINT: 20})
-_MYSQL_DIGITS, _MYSQL_SCALE = 65, 30
+# Digits of a decimal at most, and those after the point; PostgreSQL has more than anybody needs.
+_LARGEST: Mapping[str, tuple[int, int]] = MappingProxyType({"mysql": (65, 30), "trino": (38, 38)})
 # No group that is summed has a thousand milliards of rows.
 _SUMMED_DIGITS = 12
 # PostgreSQL keeps numeric in base 10,000 and gives a quotient 16 significant digits or more.
@@ -44,7 +45,7 @@ def exact_number(
     The result has exactly `scale` digits after the point, rounded half away from zero. None where
     a server may lose digits on the way. Each aggregate is a bare SUM in it, FILTER being a CASE
     inside; whose rows it adds up is for the caller to say. Quotients by a constant are products
-    for MySQL, whose own are rounded.
+    for MySQL and Trino, whose own are rounded.
 
     >>> from roundview_catalog.expressions import parse
     >>> from roundview_catalog.types import Type
@@ -52,7 +53,7 @@ def exact_number(
     >>> exact_number(parse("a * (1 - a / 100)"), "mysql", lambda column: price, 4).sql("mysql")
     'CAST(a * (1 - a * 0.01) AS DECIMAL(65, 4))'
     """
-    if dialect not in ("postgres", "mysql") or infer(tree, column_type).kind is not Kind.DECIMAL:
+    if dialect not in ("postgres", *_LARGEST) or infer(tree, column_type).kind is not Kind.DECIMAL:
         return None
     try:
         digits = _Measure(dialect, column_type).digits(tree)
@@ -65,12 +66,13 @@ def exact_number(
         node.replace(exp.Sum(this=case))
     if dialect == "postgres":
         return exp.Round(this=result.this.pop(), decimals=exp.Literal.number(scale))
-    if digits.whole + scale > _MYSQL_DIGITS:
+    most = _LARGEST[dialect][0]
+    if digits.whole + scale > most:
         return None
     for quotient in list(result.find_all(exp.Div)):
         factor = exp.Literal.number(format(_reciprocal(quotient.expression), "f"))
         quotient.replace(exp.Mul(this=quotient.this.copy(), expression=factor))
-    size = exp.DataType.build(f"decimal({_MYSQL_DIGITS}, {scale})")
+    size = exp.DataType.build(f"decimal({most}, {scale})")
     return exp.Cast(this=result.this.pop(), to=size)
 
 
@@ -101,9 +103,8 @@ class _Measure:
         if rule is None:
             raise _Inexact
         found = rule(tree)
-        if self._dialect == "mysql" and (
-            found.whole + found.scale > _MYSQL_DIGITS or found.scale > _MYSQL_SCALE
-        ):
+        largest = _LARGEST.get(self._dialect)
+        if largest and (found.whole + found.scale > largest[0] or found.scale > largest[1]):
             raise _Inexact
         return found
 
@@ -134,7 +135,7 @@ class _Measure:
         return _Digits(left.whole + right.whole, left.scale + right.scale)
 
     def _quotient(self, tree: exp.Expr) -> _Digits:
-        """Lets a constant divide, and for MySQL only where PostgreSQL's quotient is all of it."""
+        """Lets a constant divide, and for others only where PostgreSQL's quotient is all of it."""
         value, by = self._operands(tree)
         own = self.digits(value)
         literal = inside(by)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 from cachetools import LRUCache
@@ -31,8 +31,11 @@ from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.running import Asked, Fetched, fetch
 from roundview_identity.store import Xref
 
-AUTO, DIRECT, EMBEDDED = "auto", "direct", "embedded"
-ENGINES = (AUTO, DIRECT, EMBEDDED)
+if TYPE_CHECKING:
+    from roundview_federation.sql.trino.running import TrinoQuestions
+
+AUTO, DIRECT, EMBEDDED, TRINO = "auto", "direct", "embedded", "trino"
+ENGINES = (AUTO, DIRECT, EMBEDDED, TRINO)
 
 _PLANS = 256
 
@@ -101,12 +104,18 @@ class SqlQuestions:
     """Plans and runs SQL for one catalog snapshot."""
 
     def __init__(
-        self, snapshot: Snapshot, xref: Xref, clock: Callable[[], datetime], find: Find
+        self,
+        snapshot: Snapshot,
+        xref: Xref,
+        clock: Callable[[], datetime],
+        find: Find,
+        trino: TrinoQuestions | None = None,
     ) -> None:
         self.snapshot = snapshot
         self._xref = xref
         self._clock = clock
         self._find = find
+        self._trino = trino
         self._plans: LRUCache[tuple[str, str, bool], PlannedQuery] = LRUCache(_PLANS)
         self._relations: LRUCache[str, Relations] = LRUCache(_PLANS)
 
@@ -168,7 +177,7 @@ class SqlQuestions:
     ) -> SqlResult:
         """Answers a text; raises RequestError, SourceError, EngineError, IdentityError.
 
-        `choice` is auto, direct or embedded: what may finish the question.
+        `choice` is auto, direct, embedded or trino: what may finish the question.
         """
         if choice not in ENGINES:
             raise RequestError(
@@ -190,20 +199,20 @@ class SqlQuestions:
         params = {f"principal.{k}": v for k, v in decision.attributes.items()}
         async with AsyncExitStack() as stack:
             store = RowStore(engine, deadline, stack, is_here=choice == DIRECT)
-            fetched = await fetch(
-                planned,
-                Asked(
-                    snapshot,
-                    decision,
-                    self._xref,
-                    deadline,
-                    self._clock,
-                    params,
-                    lambda identifier: self._find(identifier, request),
-                    store,
-                    is_partial=request.is_partial,
-                ),
+            asked = Asked(
+                snapshot,
+                decision,
+                self._xref,
+                deadline,
+                self._clock,
+                params,
+                lambda identifier: self._find(identifier, request),
+                store,
+                is_partial=request.is_partial,
             )
+            if choice == TRINO:
+                return await self._on_trino(planned, asked, prepared - started)
+            fetched = await fetch(planned, asked)
             seconds = {"plan": prepared - started, "fetch": time.perf_counter() - prepared}
             direct = planned.direct if choice != EMBEDDED else None
             only = fetched.runs[direct.read] if direct is not None else None
@@ -248,6 +257,31 @@ class SqlQuestions:
             for name, time in times.items()
             if time is not None
         }
+
+    async def _on_trino(
+        self, planned: PlannedQuery, asked: Asked, planning_seconds: float
+    ) -> SqlResult:
+        trino = self._trino
+        if trino is None:
+            raise RequestError(
+                "this catalog names no Trino", code="RV103", hint="engines.trino in roundview.yaml"
+            )
+        started = time.perf_counter()
+        statement = await trino.statement(planned, asked)
+        async with AsyncExitStack() as stack:
+            answer = await trino.answer(planned, statement, asked.deadline)
+            stack.push_async_callback(answer.aclose)
+            seconds = {"plan": planning_seconds, "first rows": time.perf_counter() - started}
+            return SqlResult(
+                planned.columns,
+                planned,
+                Fetched(),
+                TRINO,
+                answer.schema,
+                answer,
+                stack.pop_all(),
+                seconds,
+            )
 
 
 async def _each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:

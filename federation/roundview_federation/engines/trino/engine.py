@@ -1,0 +1,197 @@
+"""Runs one statement on Trino as a stream of batches, and ends it there when it must end."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import pyarrow as pa
+import requests
+from requests.adapters import HTTPAdapter
+from trino.auth import BasicAuthentication
+from trino.client import ClientSession, TrinoRequest, TrinoStatus
+from trino.exceptions import HttpError, TrinoConnectionError, TrinoQueryError
+
+from roundview_federation.dialect.types import PgType
+from roundview_federation.engines.trino.columns import batch_of, schema_of
+from roundview_federation.engines.trino.failures import refused, reported, too_late, unreachable
+from roundview_federation.engines.trino.settings import TrinoSettings
+from roundview_federation.resilience.deadline import Deadline
+
+_MOST_AT_ONCE = 16
+_CONNECT_SECONDS, _READ_SECONDS = 3.0, 30.0
+_SPARE_SECONDS = 0.5
+"""What Trino has above our own deadline, so that the error is ours."""
+_REFUSALS = ("401", "403")
+_Result = TypeVar("_Result")
+
+
+class TrinoEngine:
+    """Asks one Trino; answers of several questions come side by side."""
+
+    def __init__(self, settings: TrinoSettings) -> None:
+        self.settings = settings
+        self._threads = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="trino")
+        self._http = requests.Session()
+        self._http.mount("http://", HTTPAdapter(pool_maxsize=2 * _MOST_AT_ONCE))
+        self._http.mount("https://", HTTPAdapter(pool_maxsize=2 * _MOST_AT_ONCE))
+        self._http.verify = settings.ca or True
+        # Neither the machine's proxies nor its .netrc speak for us.
+        self._http.trust_env = False
+
+    async def stream(
+        self,
+        text: str,
+        types: Sequence[PgType],
+        deadline: Deadline,
+        *,
+        properties: Mapping[str, str] | None = None,
+        tags: Sequence[str] = (),
+        trace: str = "",
+    ) -> Answer:
+        """Returns the answer to one SELECT once Trino has taken it.
+
+        `types` are those of the columns, `properties` those of the session, `trace` a token that
+        sources may log. Raises EngineError RV501-RV506, RequestError for what the values of the
+        question or Trino's own means make impossible.
+        """
+        schema = schema_of(types)
+        session = ClientSession(
+            user=self.settings.user,
+            source="roundview",
+            properties={
+                "query_max_run_time": f"{(deadline.left + _SPARE_SECONDS) * 1000:.0f}ms",
+                **(properties or {}),
+            },
+            client_tags=["roundview", *tags],
+            headers={"X-Trino-Trace-Token": trace or uuid4().hex},
+            timezone="UTC",
+        )
+        settings = self.settings
+        request = TrinoRequest(
+            host=settings.host,
+            port=settings.port,
+            client_session=session,
+            http_session=self._session(),
+            http_scheme=settings.scheme,
+            auth=BasicAuthentication(settings.user, settings.password)
+            if settings.password
+            else None,
+            max_attempts=1,
+            request_timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+        )
+        answer = Answer(self, request, schema, deadline)
+        await answer.begin(text)
+        return answer
+
+    async def call(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Runs a blocking call in a thread of the engine's own."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, functools.partial(function, *arguments))
+
+    async def close(self) -> None:
+        """Frees connections and threads."""
+        self._http.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _session(self) -> requests.Session:
+        """Returns a session of its own headers over the shared connections."""
+        made = requests.Session()
+        made.adapters = self._http.adapters
+        made.verify, made.trust_env = self._http.verify, False
+        return made
+
+
+class Answer(AsyncIterator[pa.RecordBatch]):
+    """The batches of one statement; ends in Trino when it is closed."""
+
+    def __init__(
+        self, engine: TrinoEngine, request: TrinoRequest, schema: pa.Schema, deadline: Deadline
+    ) -> None:
+        self.schema = schema
+        self._engine = engine
+        self._request = request
+        self._deadline = deadline
+        self._next = ""
+        self._rows: list[Any] = []
+        self._is_over = False
+
+    async def begin(self, text: str) -> None:
+        """Sends the statement and waits until it has an answer, or failed."""
+        self._take(await self._ask(self._request.post, text))
+        while not self._rows and self._next:
+            await self._turn()
+
+    async def __anext__(self) -> pa.RecordBatch:
+        while not self._rows:
+            if not self._next:
+                self._is_over = True
+                raise StopAsyncIteration
+            await self._turn()
+        rows, self._rows = self._rows, []
+        return await self._engine.call(batch_of, rows, self.schema)
+
+    async def aclose(self) -> None:
+        """Ends the statement in Trino, and with it what it runs in sources."""
+        if self._is_over or not self._next:
+            return
+        self._is_over = True
+        where, self._next = self._next, ""
+        with suppress(requests.RequestException, RuntimeError):
+            await asyncio.shield(self._engine.call(self._request.delete, where))
+
+    async def _turn(self) -> None:
+        self._take(await self._ask(self._request.get, self._next))
+
+    def _take(self, status: TrinoStatus) -> None:
+        self._next = status.next_uri or ""
+        self._rows = list(status.rows)
+
+    async def _ask(self, send: Callable[[str], Any], what: str) -> TrinoStatus:
+        work = asyncio.ensure_future(self._engine.call(_exchange, self._request, send, what))
+        try:
+            async with asyncio.timeout(self._deadline.left):
+                return await asyncio.shield(work)
+        except TimeoutError:
+            self._abandon(work)
+            await self.aclose()
+            raise too_late() from None
+        except asyncio.CancelledError:
+            self._abandon(work)
+            await self.aclose()
+            raise
+        except TrinoQueryError as error:
+            self._is_over = True
+            raise reported(
+                str(error.error_name), str(error.error_type), str(error.message)
+            ) from None
+        except HttpError as error:
+            raise (
+                refused() if any(sign in str(error) for sign in _REFUSALS) else unreachable()
+            ) from None
+        except (requests.RequestException, TrinoConnectionError, ValueError):
+            raise unreachable() from None
+
+    def _abandon(self, work: asyncio.Future[TrinoStatus]) -> None:
+        """Has a statement ended that Trino may name only after nobody waits for it any more."""
+        request, engine = self._request, self._engine
+
+        def late(done: asyncio.Future[TrinoStatus]) -> None:
+            if done.cancelled() or done.exception() is not None:
+                return
+            where = done.result().next_uri
+            if where:
+                with suppress(RuntimeError):
+                    ended = asyncio.ensure_future(engine.call(request.delete, where))
+                    ended.add_done_callback(lambda one: one.cancelled() or one.exception())
+
+        work.add_done_callback(late)
+
+
+def _exchange(request: TrinoRequest, send: Callable[[str], Any], what: str) -> TrinoStatus:
+    return request.process(send(what))

@@ -1,0 +1,167 @@
+"""Decides the rows of one read inside a statement of Trino: a union of branches of sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from roundview_catalog.model import Catalog
+from roundview_catalog.types import Type
+from roundview_federation.connectors.port import Capabilities
+from roundview_federation.dialect.trino_types import not_on_trino
+from roundview_federation.drafts import Drafts, ways
+from roundview_federation.execute.rounds import Customers, bind, values_of
+from roundview_federation.plan import KeySet, Section
+from roundview_federation.planner import Planner
+from roundview_federation.request import Decision
+from roundview_federation.result import Found
+from roundview_federation.rewrite import PASSES
+from roundview_federation.rewrite.context import RewriteContext
+from roundview_federation.rewrite.mirrors import mirrored
+from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
+from roundview_federation.rewrite.push import Bound
+from roundview_federation.rewrite.trino.branch import Asked, Keys, rows_of
+from roundview_federation.rewrite.trino.convert import canonical_type, literal
+from roundview_federation.rewrite.trino.place import Place
+from roundview_federation.rewrite.unfold import Unfolded, unfold
+from roundview_identity.store import Xref
+
+_CAPABILITIES = Capabilities(dialect="postgres", filters=frozenset(), joins=True)
+"""Of a column of any connector of Trino: it has its declared type, and takes lists of keys."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What all reads of one statement share, and what they ask for.
+
+    `keys` counts the most keys that a list of one source has; `pruned` names branches of which no
+    row can match.
+    """
+
+    catalog: Catalog
+    planner: Planner
+    decision: Decision
+    places: Mapping[str, Place]
+    xref: Xref
+    attributes: Mapping[str, Any]
+    keys: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, None] = field(default_factory=dict)
+    pruned: list[str] = field(default_factory=list)
+
+
+def relation_rows(
+    section: Section,
+    outputs: Mapping[str, Type],
+    customers: Sequence[str] | None,
+    reading: Reading,
+) -> exp.Query:
+    """Returns the rows of an entity, those of some customers only where these are known.
+
+    Raises RequestError RV103 where Trino would not have them alike.
+    """
+    catalog, decision = reading.catalog, reading.decision
+    if any(mirrored(section, list(outputs), catalog, decision)):
+        raise not_on_trino("rows that a mirror in another system completes")
+    tree = section.tree
+    context = RewriteContext(catalog.canonical, decision, section)
+    for rewrite in PASSES:
+        tree = rewrite(tree, context)
+    known = None
+    if customers is not None:
+        known = Customers.of([Found(one) for one in customers], reading.xref.members)
+    arms = []
+    for branch in catalog.branches(section.entity):
+        for unfolded in unfold(
+            tree, branch, catalog, tuple(outputs), joins=True, sealing=reading.planner.sealing
+        ):
+            conditions = turned(unfolded, frozenset(section.values), _CAPABILITIES)
+            verdicts = judged(conditions, section.values)
+            if verdicts is None:
+                reading.pruned.append(branch.id)
+                continue
+            narrowed = narrow(conditions, verdicts, {})
+            arms += list(_arms(unfolded, narrowed, section, outputs, known, reading))
+    return united(arms, outputs)
+
+
+def constant_rows(rows: Sequence[Sequence[Any]], outputs: Mapping[str, Type]) -> exp.Query:
+    """Returns rows that are known already."""
+    types = [canonical_type(type_) for type_ in outputs.values()]
+    arms = [
+        exp.Select(
+            expressions=[
+                exp.alias_(
+                    exp.Cast(this=literal(value, type_), to=_to(type_)), name, quoted=True
+                )
+                for value, type_, name in zip(row, types, outputs, strict=True)
+            ]
+        )
+        for row in rows
+    ]  # fmt: skip
+    return united(arms, outputs)
+
+
+def united(arms: Sequence[exp.Select], outputs: Mapping[str, Type]) -> exp.Query:
+    """Returns all rows of several SELECTs; of none, no row of the same columns."""
+    if not arms:
+        columns = [
+            exp.alias_(literal(None, canonical_type(type_)), name, quoted=True)
+            for name, type_ in outputs.items()
+        ]
+        empty = columns or [exp.alias_(exp.Null(), "_", quoted=True)]
+        return exp.Select(expressions=empty).where(exp.false(), copy=False)
+    made: exp.Query = arms[0]
+    for arm in arms[1:]:
+        made = exp.Union(this=made, expression=arm, distinct=False)
+    return made
+
+
+def _arms(
+    unfolded: Unfolded,
+    narrowed: Narrowed,
+    section: Section,
+    outputs: Mapping[str, Type],
+    customers: Customers | None,
+    reading: Reading,
+) -> Iterator[exp.Select]:
+    source = unfolded.source.name
+    place = reading.places.get(source)
+    if place is None:
+        raise not_on_trino(f"{source} has no trino_catalog")
+    reading.sources[source] = None
+    drafts = Drafts(None)
+    for bound, keyset in ways(unfolded, section, reading.planner.connectors, drafts, narrowed):
+        keys = None
+        if bound is not None and keyset is not None:
+            keys = _keys(bound, keyset, section, customers)
+            reading.keys[source] = max(reading.keys.get(source, 0), len(keys.values))
+        yield rows_of(
+            unfolded,
+            place,
+            Asked(
+                outputs,
+                tuple(narrowed.conditions),
+                narrowed.constants,
+                keys,
+                reading.attributes,
+            ),
+        )
+
+
+def _keys(bound: Bound, keyset: KeySet, section: Section, customers: Customers | None) -> Keys:
+    if bound.through is not None:
+        raise not_on_trino("persons that stand in a row below")
+    if customers is None:
+        return Keys(bound, list(values_of(keyset, section.values)))
+    owners = bind(keyset, customers)
+    told = {key: (str(customers.ids[at]), customers.link_states[at]) for key, at in owners.items()}
+    return Keys(bound, list(owners), told)
+
+
+def _to(type_: Any) -> exp.DataType:
+    cast = literal(None, type_)
+    to: exp.DataType = cast.args["to"]
+    return to

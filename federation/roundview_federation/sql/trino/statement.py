@@ -1,0 +1,71 @@
+"""Decides the one statement that Trino gets for a question, and what its session says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlglot import exp
+
+from roundview_federation.dialect.trino import for_trino
+from roundview_federation.dialect.types import TIMESTAMPTZ
+from roundview_federation.rewrite.trino.convert import literal
+from roundview_federation.rewrite.trino.fields import FETCHED_AT
+from roundview_federation.rewrite.trino.place import Place
+from roundview_federation.sql.strategy import MOST_KEYS
+
+_PUSHED_BY_DEFAULT = 256
+"""So many keys of one list Trino's connectors hand on unasked, more become a range."""
+_WITH_KEY_LISTS = ("postgres", "mysql")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of Trino; `properties` are those of the session, `sources` whom it reads."""
+
+    tree: exp.Query
+    properties: Mapping[str, str]
+    sources: tuple[str, ...]
+    pruned: tuple[str, ...] = ()
+
+    def text(self, *, pretty: bool = False) -> str:
+        """Returns the statement as Trino reads it."""
+        return self.tree.sql(dialect="trino", pretty=pretty)
+
+
+def assembled(residual: exp.Query, reads: Mapping[str, exp.Query], now: datetime) -> exp.Query:
+    """Returns the residual over the reads, each as a derived table of its own."""
+    tree = for_trino(residual)
+    for table in list(tree.find_all(exp.Table)):
+        rows = reads.get(table.name)
+        if rows is None or table.args.get("db") is not None:
+            continue
+        alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
+        table.replace(exp.Subquery(this=rows.copy(), alias=alias))
+    for place in list(tree.find_all(exp.Placeholder)):
+        if place.name in ("now", FETCHED_AT):
+            place.replace(literal(now, TIMESTAMPTZ))
+    return tree
+
+
+def properties_of(
+    connectors: Mapping[str, str],
+    places: Mapping[str, Place],
+    keys: Mapping[str, int],
+    *,
+    hands_on: bool,
+) -> dict[str, str]:
+    """Returns the session's properties: lists of keys are handed on whole, not as a range.
+
+    `connectors` are those of the sources read, `keys` how many keys a list of each has at most;
+    `hands_on` tells whether keys of one read narrow another, whose number is not known.
+    """
+    made: dict[str, str] = {}
+    for source, connector in connectors.items():
+        if connector not in _WITH_KEY_LISTS:
+            continue
+        most = MOST_KEYS if hands_on else keys.get(source, 0)
+        if most > _PUSHED_BY_DEFAULT:
+            made[f"{places[source].catalog}.domain_compaction_threshold"] = str(most)
+    return made
