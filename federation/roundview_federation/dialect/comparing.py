@@ -9,7 +9,15 @@ from sqlglot import exp
 
 from roundview_federation.dialect.casts import coerce, settle
 from roundview_federation.dialect.refusal import FUNCTION, SYNTAX, TYPES, refuse, unsupported
-from roundview_federation.dialect.types import BOOLEAN, ROW, UNKNOWN, PgType, common, numeric
+from roundview_federation.dialect.types import (
+    BOOLEAN,
+    MAX_DIGITS,
+    ROW,
+    UNKNOWN,
+    PgType,
+    common,
+    numeric,
+)
 from roundview_federation.dialect.types import TEXT as TEXT_TYPE
 from roundview_federation.dialect.values import (
     Ref,
@@ -242,6 +250,9 @@ def _held(value: Value, other: Value) -> Value:
     if type_.name != "numeric" or type_.exact or not (own.is_integer or own.name == "numeric"):
         return value
     scale = type_.scale or 0
+    if max(own.digits, type_.digits) + max(own.scale or 0, scale) <= MAX_DIGITS:
+        # Not every number without a fixed scale is a quotient: COALESCE of two scales is none.
+        return value
     if own.digits <= type_.digits or (own.scale or 0) > scale or not own.exact:
         return value
     wide = numeric(38, scale)
