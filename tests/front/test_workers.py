@@ -19,7 +19,7 @@ from roundview.settings import find_workspace
 from roundview.workers import Turn
 from roundview_federation.federation import Federation
 
-SECONDS = 20.0
+SECONDS = 60.0
 ASKED = '{ customer(by: {phone: "%s"}) { customerId } }'
 
 
