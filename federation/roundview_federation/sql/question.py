@@ -116,7 +116,7 @@ class SqlQuestions:
         self._clock = clock
         self._find = find
         self._trino = trino
-        self._plans: LRUCache[tuple[str, str, bool], PlannedQuery] = LRUCache(_PLANS)
+        self._plans: LRUCache[tuple[str, str, bool, bool], PlannedQuery] = LRUCache(_PLANS)
         self._relations: LRUCache[str, Relations] = LRUCache(_PLANS)
 
     def relations(self, decision: Decision) -> Relations:
@@ -128,9 +128,14 @@ class SqlQuestions:
             )
         return found
 
-    async def prepare(self, text: str, decision: Decision, *, allow_scan: bool) -> PlannedQuery:
-        """Returns the plan of a text for everyone with the same rules; made once, in a thread."""
-        key = (text, decision.policy_shape, allow_scan)
+    async def prepare(
+        self, text: str, decision: Decision, *, allow_scan: bool, is_for_trino: bool = False
+    ) -> PlannedQuery:
+        """Returns the plan of a text for everyone with the same rules; made once, in a thread.
+
+        Trino reads the tables itself: for it, nothing is left to what our connectors prove.
+        """
+        key = (text, decision.policy_shape, allow_scan, is_for_trino)
         planned = self._plans.get(key)
         if planned is None:
             planned = await asyncio.to_thread(
@@ -139,7 +144,7 @@ class SqlQuestions:
                 self.snapshot.planner,
                 self.relations(decision),
                 allow_scan=allow_scan,
-                decision=decision,
+                decision=None if is_for_trino else decision,
             )
             self._plans[key] = planned
         return planned
@@ -187,7 +192,9 @@ class SqlQuestions:
         decision = snapshot.decide(request.principal)
         started = time.perf_counter()
         text = with_todays_ids(text, self._xref)
-        planned = await self.prepare(text, decision, allow_scan=request.allow_scan)
+        planned = await self.prepare(
+            text, decision, allow_scan=request.allow_scan, is_for_trino=choice == TRINO
+        )
         prepared = time.perf_counter()
         if choice == DIRECT and planned.direct is None:
             raise RequestError(
