@@ -44,6 +44,9 @@ from roundview_federation.sql.tables import table
 from roundview_identity.store import Xref
 
 _KEYS = ("source_key", "slot")
+_MANY_KEYS = 256
+"""Keys from which on rows cost less in batches: 1,000 keys two thirds of the CPU, 9,000 a seventh,
+while those of 100 cost a third more."""
 
 
 @dataclass(slots=True)
@@ -174,11 +177,14 @@ async def _read(
         customers[WHO] = Customers.of([Found(one) for one in by], asked.xref.members)
     planner = asked.snapshot.planner
     plan = await plans_of(planned, planner, asked.decision, is_bound=keys is not None)
-    if by is None and keys is None and not planned.is_point:
+    count = None if keys is None else len(keys)
+    if by is None and not planned.is_point and (count is None or count >= _MANY_KEYS):
         run = await _streamed(planned, plan, params, asked, seen)
         if run is not None:
+            run.keys = count
             return run
-        plan = await plans_of(planned, planner, asked.decision, is_bound=False, by_row=True)
+        if keys is None:
+            plan = await plans_of(planned, planner, asked.decision, is_bound=False, by_row=True)
     gathered = await gather(
         plan,
         customers,
@@ -189,7 +195,6 @@ async def _read(
         clock=asked.clock,
         is_patient=True,
     )
-    count = None if keys is None else len(keys)
     run = ReadRun(pa.table({}), 0, plan, count, gathered.statuses)
     _check(planned, gathered, asked, run)
     rows = [row for rows in gathered.rows[ROWS].values() for row in rows]
@@ -204,7 +209,7 @@ async def _read(
 async def _streamed(
     planned: PlannedRead, plan: Plan, params: Mapping[str, Any], asked: Asked, seen: KeyValues
 ) -> ReadRun | None:
-    """Reads a scan in batches, where all of its sources can."""
+    """Reads in batches, where all sources can."""
     name = planned.read.name
     schema = table((), planned.columns, 0).schema
     connectors = asked.snapshot.connectors

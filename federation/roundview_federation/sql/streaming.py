@@ -66,7 +66,10 @@ def streamed(
         capabilities = connectors[planned.fragment.source].capabilities
         if planned.handovers or not capabilities.batches:
             return None
-        if not all(plan.keysets[name].param for name in planned.fragment.keysets):
+        keysets = planned.fragment.keysets
+        if not all(plan.keysets[name].param for name in keysets):
+            return None
+        if keysets and planned.keys_per_call:
             return None
         arrivals: list[_Arrival] = []
         for arrival in planned.arrivals:
@@ -78,7 +81,7 @@ def streamed(
             if made is None:
                 return None
             arrivals.append(made if fold is None else UnfoldedArrival(made, outputs, fold))
-        keyset = next((plan.keysets[name] for name in planned.fragment.keysets), None)
+        keyset = plan.keysets[keysets[0]] if keysets else None
         found.append(Streamed(planned, tuple(arrivals), keyset))
     return tuple(found)
 
