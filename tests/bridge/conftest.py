@@ -107,9 +107,10 @@ async def open_odd(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         async def opened(
             limits: ConnectionLimits | None = None,
             source_limits: str = "scan_rows: 1000000",
+            heavy_rows: int = 0,
             **options: Any,
         ) -> Served:
-            federation = await odd_shop.opened(tmp_path, source_limits)
+            federation = await odd_shop.opened(tmp_path, source_limits, heavy_rows)
             stack.push_async_callback(federation.close)
             return await stack.enter_async_context(serving(federation, limits, **options))
 

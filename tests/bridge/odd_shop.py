@@ -39,6 +39,7 @@ WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {sc
 INSERT INTO scanned SELECT i, i % 100, 'Person ' || i, i / 100.0 FROM n;
 CREATE TABLE parts (a TEXT, b INTEGER, c TEXT, PRIMARY KEY (a, b));
 INSERT INTO parts VALUES ('x', 1, 'x1'), ('x', 2, 'x2'), ('y', 1, 'y1'), ('y', 2, 'y2');
+CREATE TABLE heavy (id INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE wide (id INTEGER PRIMARY KEY, body TEXT);
 INSERT INTO wide VALUES (1, 'small'), (2, '{wide}'), (3, 'small too');
 """
@@ -73,14 +74,21 @@ DAYS = (
 SCHEMA = "news_north"
 
 
-async def opened(folder: Path, limits: str = "scan_rows: 1000000") -> Federation:
-    """Writes the catalog into a folder, opens and links it."""
+async def opened(
+    folder: Path, limits: str = "scan_rows: 1000000", heavy_rows: int = 0
+) -> Federation:
+    """Writes the catalog into a folder, opens and links it; `heavy` has rows of 3 kB."""
     (folder / "sources").mkdir(exist_ok=True)
     (folder / "roundview.yaml").write_text("roundview: 1\nname: odd\n")
     file = folder / "news.db"
     file.unlink(missing_ok=True)
     with closing(sqlite3.connect(file)) as database:
         database.executescript(TABLES.format(scanned=SCANNED, wide="w" * 300_000))
+        body = "h" * 3_000
+        database.executemany(
+            "INSERT INTO heavy VALUES (?, ?)", ((at, body) for at in range(heavy_rows))
+        )
+        database.commit()
     (folder / "sources/news.north.yaml").write_text(SOURCE.format(limits=limits), "utf-8")
     (folder / "lake").mkdir(exist_ok=True)
     made = duckdb.sql(DAYS)

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from tests.bridge.conftest import Served
 from tests.bridge.odd_shop import SCANNED, SCHEMA
-from tests.bridge.thrift_client import RefusedError, among, integers, texts
+from tests.bridge.thrift_client import RefusedError, ThriftClient, among, integers, texts
 
 from roundview_federation.bridge import messages
 from roundview_federation.bridge.blocks import values
 from roundview_federation.bridge.frames import encode
 
 COLUMNS = ("id", "person", "name", "total")
+HEAVY = ("id", "body")
 EXPECTED = [(at, at % 100, f"Person {at}", at) for at in range(SCANNED)]
 
 
@@ -83,36 +84,65 @@ async def test_a_scan_may_be_allowed(open_odd: Callable[..., Any]) -> None:
 
 
 async def test_nothing_outlives_its_deadline(open_odd: Callable[..., Any]) -> None:
-    served = await open_odd(seconds=0.3)
+    served = await open_odd(seconds=1.0, heavy_rows=8_000)
+    async with served.client() as client:
+        for table in ("scanned", "heavy"):
+            split = await client.split(SCHEMA, table)
+            page = await client.page(split, ["id"] if table == "scanned" else HEAVY, None, 1 << 19)
+            while served.bridge.scans:
+                await asyncio.sleep(0.01)
+            with pytest.raises(RefusedError, match="RV104"):
+                await client.page(split, ["id"], page.next or messages.Id(id=b"x" * 20), 1 << 19)
+
+
+async def test_what_fits_into_memory_is_read_from_the_source_at_once(
+    open_odd: Callable[..., Any],
+) -> None:
+    served = await open_odd(source_limits="concurrency: 1")
     async with served.client() as client:
         split = await client.split(SCHEMA, "scanned")
-        page = await client.page(split, COLUMNS, None, 1 << 17)
-        while served.bridge.open_scans:
+        pages = [await client.page(split, COLUMNS, None, 1 << 18) for _ in range(5)]
+        assert len(served.bridge.scans) == 5
+        # None of them holds the one place, and all of them go on.
+        for page in pages:
+            rows = await _rest(client, split, page)
+            assert rows == EXPECTED
+
+
+async def test_what_does_not_fit_waits_in_the_source(open_odd: Callable[..., Any]) -> None:
+    served = await open_odd(heavy_rows=12_000)
+    async with served.client() as client:
+        split = await client.split(SCHEMA, "heavy")
+        page = await client.page(split, HEAVY, None, 1 << 20)
+        (scan,) = served.bridge.scans
+        while scan.held_bytes < 8 << 20:
             await asyncio.sleep(0.01)
-        with pytest.raises(RefusedError, match="RV104"):
-            await client.page(split, COLUMNS, page.next, 1 << 17)
+        await asyncio.sleep(0.05)
+        assert scan.is_reading
+        assert scan.held_bytes < 24 << 20
+        assert len(await _rest(client, split, page, HEAVY)) == 12_000
 
 
 async def test_forgotten_scans_make_room_for_others(open_odd: Callable[..., Any]) -> None:
-    served = await open_odd(source_limits="concurrency: 2")
+    served = await open_odd(source_limits="concurrency: 2", heavy_rows=12_000)
     async with served.client() as client:
-        split = await client.split(SCHEMA, "scanned")
-        pages = [await client.page(split, COLUMNS, None, 1 << 17) for _ in range(2)]
-        assert served.bridge.open_scans == 2
+        split = await client.split(SCHEMA, "heavy")
+        pages = [await client.page(split, HEAVY, None, 1 << 20) for _ in range(2)]
+        assert len(served.bridge.scans) == 2
         # Trino does not say that its LIMIT is reached.
-        third = await client.page(split, COLUMNS, None, 1 << 17)
+        third = await client.page(split, HEAVY, None, 1 << 20)
         assert third.next is not None
-        assert served.bridge.open_scans == 2
+        assert len(served.bridge.scans) == 2
         with pytest.raises(RefusedError, match="RV104"):
-            await client.page(split, COLUMNS, pages[0].next, 1 << 17)
+            await client.page(split, HEAVY, pages[0].next, 1 << 20)
 
 
 async def test_who_goes_away_ends_what_runs_in_the_source(open_odd: Callable[..., Any]) -> None:
-    served = await open_odd(source_limits="concurrency: 1")
+    served = await open_odd(source_limits="concurrency: 1", heavy_rows=12_000)
     async with served.client() as other:
         async with served.client() as client:
-            split = await client.split(SCHEMA, "scanned")
-            await client.page(split, COLUMNS, None, 1 << 17)
+            split = await client.split(SCHEMA, "heavy")
+            await client.page(split, HEAVY, None, 1 << 20)
             asked = messages.GetRows(
                 split=split, columns=["id"], most_bytes=1 << 20, next=messages.Token()
             )
@@ -120,7 +150,7 @@ async def test_who_goes_away_ends_what_runs_in_the_source(open_odd: Callable[...
             client.send(asked)
             await client.writer.drain()
         assert len(await other.scan(SCHEMA, "scanned", ["id"])) == SCANNED
-    while served.bridge.open_scans:
+    while served.bridge.scans:
         await asyncio.sleep(0.01)
 
 
@@ -132,8 +162,23 @@ async def test_closing_leaves_no_thread_in_a_scan(open_odd: Callable[..., Any]) 
         for _ in range(3):
             await client.page(split, COLUMNS, None, 1 << 17)
         await served.server.close()
-    assert served.bridge.open_scans == 0
+    assert served.bridge.scans == ()
     assert threading.active_count() <= before + 8
+
+
+async def _rest(
+    client: ThriftClient,
+    split: messages.Id,
+    page: messages.Page,
+    columns: tuple[str, ...] = COLUMNS,
+) -> list[tuple[Any, ...]]:
+    """Returns the rows of a page and of all that follow."""
+    rows: list[tuple[Any, ...]] = []
+    while True:
+        rows += zip(*map(values, page.blocks or []), strict=True)
+        if page.next is None:
+            return rows
+        page = await client.page(split, columns, page.next, 1 << 20)
 
 
 async def test_keys_of_several_columns_are_rows(odd: Served) -> None:

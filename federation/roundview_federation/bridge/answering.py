@@ -62,9 +62,9 @@ class Bridge:
         self._known: Mapping[tuple[str, str], BridgedTable] = {}
 
     @property
-    def open_scans(self) -> int:
-        """Returns how many readings have begun and not ended."""
-        return len(self._scans)
+    def scans(self) -> tuple[Scan, ...]:
+        """Returns the readings that have begun and not ended."""
+        return self._scans.open
 
     async def answer(self, call: Call) -> bytes:
         """Returns the frame that answers a call; raises MalformedError for what is no call."""

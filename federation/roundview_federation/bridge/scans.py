@@ -1,4 +1,4 @@
-"""Decides how the rows of a split go to Trino: page by page, one ahead, in bounded memory.
+"""Decides how the rows of a split go to Trino: page by page, read ahead in bounded memory.
 
 Trino says neither that it wants no more of a split nor that a question ended. So a scan that
 nobody asked for in a while makes room for another one of its source, and none outlives its
@@ -30,6 +30,8 @@ _IDLE_SECONDS: Final = 1.0
 """How long nobody asked where a scan counts as forgotten."""
 _LATE_SECONDS: Final = 0.25
 _LARGEST_PAGE: Final = 4 * 1024 * 1024
+_AHEAD_BYTES: Final = 8 * 1024 * 1024
+"""How much of a scan waits for Trino at most, and one batch more."""
 _SPARE_BYTES: Final = 64 * 1024
 _FEW_ROWS: Final = 4_096
 _EMPTY: Final[Mapping[str, pa.DataType]] = MappingProxyType(
@@ -59,7 +61,10 @@ class Piece:
 
 
 class Scan:
-    """The rows of one split on their way."""
+    """The rows of one split on their way: read ahead as far as memory allows.
+
+    Where all of them fit, the source is done with them however slowly they are taken.
+    """
 
     def __init__(
         self, source: str, batches: Batches, types: tuple[str, ...], deadline: Deadline
@@ -69,13 +74,26 @@ class Scan:
         self.deadline = deadline
         self.used_at = asyncio.get_running_loop().time()
         self.is_asked = False
+        self.when_read: Callable[[], None] | None = None
         self._batches = batches
         self._types = types
         self._pieces: deque[Piece] = deque()
+        self._held = 0
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
         self._number = 0
         self._last = b""
-        self._ahead: asyncio.Task[Piece | None] | None = None
-        self._current: asyncio.Task[Piece | None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Returns how many bytes wait for Trino."""
+        return self._held
+
+    @property
+    def is_reading(self) -> bool:
+        """Tells whether its source still works for it."""
+        return self._reader is None or not self._reader.done()
 
     async def page(self, number: int, most_bytes: int) -> tuple[bytes, bool]:
         """Returns the page of a number, and whether it is the last one.
@@ -95,24 +113,23 @@ class Scan:
 
     async def close(self) -> None:
         """Stops reading; what runs in the source ends."""
-        for task in (self._ahead, self._current):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
-                if not task.cancelled():
-                    task.exception()
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait((self._reader,))
+            if not self._reader.cancelled():
+                self._reader.exception()
         with suppress(Exception):
             await self._batches.aclose()
 
     async def _next(self, most_bytes: int) -> tuple[bytes, bool]:
         # Trino's own limit holds for the frame, to which some bytes belong beside the rows.
         most = max(1, min(_LARGEST_PAGE, most_bytes - _SPARE_BYTES))
-        if not self._pieces:
-            found = await self._read()
-            if found is not None:
-                self._pieces.append(found)
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._read())
+            self._reader.add_done_callback(self._has_read)
+        await self._some(self._reader)
         piece = self._fitting(most)
-        is_last = not self._pieces and await self._is_over()
+        is_last = not self._pieces and await self._is_over(self._reader)
         token = None if is_last else _TOKEN.pack(self.id, self._number + 1)
         if piece.rows > _FEW_ROWS:
             encoded = await asyncio.to_thread(page, piece.columns, piece.rows, token)
@@ -121,6 +138,30 @@ class Scan:
         self._number += 1
         self._last = encoded
         return encoded, is_last
+
+    def _has_read(self, _: asyncio.Task[None]) -> None:
+        self._arrived.set()
+        if self.when_read is not None:
+            self.when_read()
+
+    async def _some(self, reader: asyncio.Task[None]) -> None:
+        """Waits for rows, or the end of them; raises what the reading failed with."""
+        while not self._pieces and not reader.done():
+            self._arrived.clear()
+            await self._arrived.wait()
+        if not self._pieces:
+            if reader.cancelled():
+                raise ended()
+            reader.result()
+
+    async def _is_over(self, reader: asyncio.Task[None]) -> bool:
+        """Tells whether it is known by now that no more rows come."""
+        if not reader.done():
+            self._arrived.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), _SHORT_SECONDS)
+        is_done = reader.done() and not reader.cancelled() and reader.exception() is None
+        return is_done and not self._pieces
 
     def _fitting(self, most: int) -> Piece:
         """Takes as many rows as a page may have."""
@@ -139,45 +180,21 @@ class Scan:
             rows = max(1, min(piece.rows // 2, piece.rows * most // size))
             self._pieces.appendleft(piece.part(rows, piece.rows - rows))
             piece = piece.part(0, rows)
+        self._held -= size
+        self._room.set()
         return piece
 
-    async def _read(self) -> Piece | None:
-        """Returns the rows that come next, None after the last ones."""
-        task, self._ahead = self._ahead or self._reading(), None
-        self._current = task
-        try:
-            return await task
-        except asyncio.CancelledError:
-            own = asyncio.current_task()
-            if own is not None and own.cancelling():
-                raise
-            raise ended() from None
-        finally:
-            self._current = None
-
-    async def _is_over(self) -> bool:
-        """Begins to read what comes next; tells whether it is known already that nothing does."""
-        self._ahead = self._reading()
-        await asyncio.wait((self._ahead,), timeout=_SHORT_SECONDS)
-        if not self._ahead.done() or self._ahead.exception() is not None:
-            return False
-        found, self._ahead = self._ahead.result(), None
-        if found is not None:
-            self._pieces.append(found)
-        return found is None
-
-    def _reading(self) -> asyncio.Task[Piece | None]:
-        return asyncio.create_task(self._batch())
-
-    async def _batch(self) -> Piece | None:
+    async def _read(self) -> None:
         async for batch in self._batches:
             if batch.num_rows:
-                return self._piece(batch)
-        return None
-
-    def _piece(self, batch: pa.RecordBatch) -> Piece:
-        arrays = map(wire_column, batch.columns)
-        return Piece(tuple(zip(self._types, arrays, strict=True)), batch.num_rows)
+                arrays = map(wire_column, batch.columns)
+                piece = Piece(tuple(zip(self._types, arrays, strict=True)), batch.num_rows)
+                self._pieces.append(piece)
+                self._held += page_bytes(piece.columns, piece.rows)
+                self._arrived.set()
+            while self._held > _AHEAD_BYTES:
+                self._room.clear()
+                await self._room.wait()
 
 
 class Scans:
@@ -190,15 +207,15 @@ class Scans:
         self._changed = asyncio.Event()
         self._on_close = on_close
 
-    def __len__(self) -> int:
-        return len(self._open)
+    @property
+    def open(self) -> tuple[Scan, ...]:
+        """Returns the scans that have begun and not ended."""
+        return tuple(self._open.values())
 
     async def begin(self, scan: Scan, most: int) -> None:
         """Takes a new scan where its source has room; raises SourceError RV406 at its deadline."""
         loop = asyncio.get_running_loop()
-        while (
-            len(same := [one for one in self._open.values() if one.source == scan.source]) >= most
-        ):
+        while len(same := self._working_for(scan.source)) >= most:
             resting = [one for one in same if not one.is_asked]
             oldest = min(resting, key=lambda one: one.used_at, default=None)
             patience = scan.deadline.left
@@ -217,6 +234,7 @@ class Scans:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), patience)
         self._open[scan.id] = scan
+        scan.when_read = self._changed.set
         # A source that is still reading says by itself that it is late.
         left = scan.deadline.left + _LATE_SECONDS
         self._timers[scan.id] = loop.call_later(left, self._expire, scan)
@@ -244,8 +262,12 @@ class Scans:
 
     async def close(self) -> None:
         """Closes all of them."""
-        await asyncio.gather(*(self.end(one) for one in tuple(self._open.values())))
+        await asyncio.gather(*(self.end(one) for one in self.open))
         await asyncio.gather(*self._closing)
+
+    def _working_for(self, source: str) -> list[Scan]:
+        found = (one for one in self._open.values() if one.source == source)
+        return [one for one in found if one.is_reading]
 
     def _expire(self, scan: Scan) -> None:
         task = asyncio.create_task(self.end(scan))
