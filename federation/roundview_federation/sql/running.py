@@ -45,8 +45,8 @@ from roundview_identity.store import Xref
 
 _KEYS = ("source_key", "slot")
 _MANY_KEYS = 256
-"""Keys from which on rows cost less in batches: 1,000 keys two thirds of the CPU, 9,000 a seventh,
-while those of 100 cost a third more."""
+"""Keys from which on rows cost less in batches: 1,000 keys two thirds of the CPU, 9,000 a seventh
+(half with SQLite), while those of 100 cost a third more."""
 
 
 @dataclass(slots=True)
