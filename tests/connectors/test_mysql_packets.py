@@ -61,6 +61,7 @@ ROWS = st.integers(1, 4).flatmap(
 @given(ROWS)
 @example([(b"x" * 252,), (b"",), (None,)])
 @example([(b"\0" * 60, b"1")] * 3 + [(b"\0" * 600, b"1")])
+@example([(b"z" * 256,), *[(b"",)] * 4])
 def test_rows_are_their_packets(rows: list[Row]) -> None:
     assert told(rows) == rows
 

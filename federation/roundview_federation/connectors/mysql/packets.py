@@ -62,12 +62,12 @@ class Packets:
         if len(data) < self.rows * _LARGEST_ROW:
             try:
                 starts = pa.array([0, *[at := at + _HEADER + data[at] for _ in more]], _INDEX)
-            except IndexError:
-                pass
-            else:
                 # If all of these are short, each of them begins where the one before it ends.
                 if all(_is_zero(raw.take(pc.add(starts, _index(byte)))) for byte in (1, 2)):
                     return starts
+            except IndexError:
+                # Behind a long one they lead anywhere.
+                pass
         at = 0
         long = [
             at := at + _HEADER + int.from_bytes(data[at : at + _LENGTH], "little") for _ in more
