@@ -16,8 +16,8 @@ from roundview_federation.rewrite.fold import folded, never_by_row
 from roundview_federation.rewrite.narrow import Names, Narrowed, Verdicts
 from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
 from roundview_federation.rewrite.sealing import Opening, key_space
-from roundview_federation.rewrite.turn import Keyed, Turned
 from roundview_federation.rewrite.unfold import Unfolded, unfold_above
+from roundview_federation.rewrite.verdict import Keyed, Turned
 
 
 @dataclass(slots=True)

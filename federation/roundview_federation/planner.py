@@ -44,8 +44,8 @@ from roundview_federation.rewrite.narrow import (
 from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.sealing import KeySealing
 from roundview_federation.rewrite.top_rows import top_rows
-from roundview_federation.rewrite.turn import Turned
 from roundview_federation.rewrite.unfold import Unfolded, unfold
+from roundview_federation.rewrite.verdict import Turned
 from roundview_federation.top_rows import MOST, with_most
 
 _PLANS = 512

@@ -136,7 +136,8 @@ def test_conditions(golden: Callable[[Path, str], None]) -> None:
     _check(golden, "conditions", made)
 
 
-def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
+@pytest.mark.parametrize("name", ["narrow", "invert"])
+def test_narrow(name: str, catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
     def made(text: str) -> Iterator[str]:
         tree = sqlglot.parse_one(text, read="postgres")
         (table,) = tree.find_all(exp.Table)
@@ -170,7 +171,7 @@ def test_narrow(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:
                 narrowed = None if verdicts is None else narrow(conditions, verdicts, {})
                 yield f"-- {branch.id}: {_asked(narrowed)}"
 
-    _check(golden, "narrow", made)
+    _check(golden, name, made)
 
 
 def test_strategy(catalog: Catalog, golden: Callable[[Path, str], None]) -> None:

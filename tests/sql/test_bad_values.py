@@ -40,6 +40,7 @@ connector: sqlite
 connection: {path: "${env:BAD}/crm.db"}
 limits: {timeout: 60s}
 defaults: {time_zone: UTC}
+facts: {people.mail: {normal_form: email}}
 entities:
   individual:
     from: people p
@@ -146,3 +147,13 @@ async def test_a_hidden_column_is_not_named(connection: AsyncConnection) -> None
     with pytest.raises(RequestError) as caught:
         await asked(connection, "SELECT family_name FROM individual", "filtered")
     assert caught.value.message == "crm has values of individual that are not of their type"
+
+
+async def test_a_declared_form_is_asked_for_by_its_column(connection: AsyncConnection) -> None:
+    text = "SELECT email_address FROM contact_point_email WHERE email_normalized"
+    for wanted, found in (
+        ("= 'b@x.example'", ["b@x.example"]), ("= 'B@x.example'", []),
+        ("IN ('a@x.example', 'c@x.example', 'd@x.example')", ["a@x.example", "c@x.example"]),
+    ):  # fmt: skip
+        rows, result = await asked(connection, f"{text} {wanted}")
+        assert (rows, result.rows_fetched) == ([(one,) for one in found], len(found))

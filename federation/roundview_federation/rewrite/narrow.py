@@ -14,8 +14,9 @@ from sqlglot import exp
 
 from roundview_catalog import expressions
 from roundview_federation.connectors.port import Capabilities
-from roundview_federation.rewrite.turn import Keyed, Outcome, Turned, Verdict, turn
+from roundview_federation.rewrite.turn import turn
 from roundview_federation.rewrite.unfold import Unfolded
+from roundview_federation.rewrite.verdict import Keyed, Outcome, Turned, Verdict
 
 Names = dict[tuple[str, str, int], str]
 """Parameters of one plan by what they stand for: the asker's parameter, form and place."""

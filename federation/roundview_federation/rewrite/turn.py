@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from enum import IntEnum
 from typing import Any
 
 from sqlglot import exp
@@ -21,11 +20,24 @@ from roundview_catalog.mapped import FieldMapping
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind, Type
 from roundview_federation.key_sets import keyset_of
+from roundview_federation.rewrite import invert
 from roundview_federation.rewrite.presence import TYPED
 from roundview_federation.rewrite.push import Bound
 from roundview_federation.rewrite.row_values import literal_value
 from roundview_federation.rewrite.source_keys import INTEGERS, native_value
 from roundview_federation.rewrite.unfold import Unfolded
+from roundview_federation.rewrite.verdict import (
+    BY_KEY,
+    EVERYWHERE,
+    NOWHERE,
+    OPEN,
+    Judge,
+    Keyed,
+    Outcome,
+    Placed,
+    Turned,
+    Verdict,
+)
 
 COMPARE: Mapping[type[exp.Expr], Callable[[Any, Any], bool]] = {
     exp.EQ: operator.eq,
@@ -41,60 +53,6 @@ _AROUND_A_CHANGE = timedelta(hours=3)
 _SOURCE = {"source": "name", "source_system": "system", "source_instance": "instance"}
 _DEFAULTS = ("business_unit", "region", "currency", "phone_region")
 _UNKNOWN = object()
-
-
-class Outcome(IntEnum):
-    """What values make of a condition on a branch.
-
-    No row can match, all do, the source is not asked, it compares, or it can be asked by the
-    values as keys.
-    """
-
-    NOWHERE = 0
-    EVERYWHERE = 1
-    OPEN = 2
-    ASKED = 3
-    BY_KEY = 4
-
-
-Verdict = tuple[Outcome, tuple[Any, ...]]
-"""An outcome and, where the source compares, with what."""
-
-_OPEN: Verdict = (Outcome.OPEN, ())
-_NOWHERE: Verdict = (Outcome.NOWHERE, ())
-_EVERYWHERE: Verdict = (Outcome.EVERYWHERE, ())
-_BY_KEY: Verdict = (Outcome.BY_KEY, ())
-
-Judge = Callable[[Sequence[Any]], Verdict]
-Placed = Callable[[Sequence[exp.Placeholder]], exp.Expr]
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """A way to ask for rows by the values of a parameter; `is_record_key`: they are source keys."""
-
-    bound: Bound
-    param: str
-    is_record_key: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """A condition as the columns of one branch have it.
-
-    `judge` says what the values of `param` make of it (None: they are not known before it runs).
-    Where the source compares, `placed` is the condition over placeholders, and conditions of one
-    `form` compare with the same for equal values; `is_exact` tells whether it lets through
-    nothing that the asker's does not.
-    """
-
-    param: str = ""
-    judge: Judge | None = None
-    always: Verdict = _OPEN
-    placed: Placed | None = None
-    form: str = ""
-    key: Keyed | None = None
-    is_exact: bool = False
 
 
 def turn(conjunct: exp.Expr, known: frozenset[str], unfolded: Unfolded, dialect: str) -> Turned:
@@ -115,7 +73,7 @@ def turn(conjunct: exp.Expr, known: frozenset[str], unfolded: Unfolded, dialect:
     if param not in known:
         if keyset is None:
             return Turned()
-        return Turned(always=_NOWHERE if constant is None else _BY_KEY, key=turning.key())
+        return Turned(always=NOWHERE if constant is None else BY_KEY, key=turning.key())
     if constant is not _UNKNOWN:
         return Turned(param, _compared(constant, COMPARE[way]))
     if way is exp.EQ:
@@ -126,7 +84,7 @@ def turn(conjunct: exp.Expr, known: frozenset[str], unfolded: Unfolded, dialect:
 def _compared(constant: Any, compare: Callable[[Any, Any], bool]) -> Judge:
     def judge(wanted: Sequence[Any]) -> Verdict:
         fits = constant is not None and any(compare(constant, one) for one in wanted)
-        return _EVERYWHERE if fits else _NOWHERE
+        return EVERYWHERE if fits else NOWHERE
 
     return judge
 
@@ -192,7 +150,7 @@ class _Turning:
 
         def judge(wanted: Sequence[Any]) -> Verdict:
             # Rows in which the source says nothing have it too.
-            return _OPEN if default in wanted else inner(wanted)
+            return OPEN if default in wanted else inner(wanted)
 
         return replace(turned, judge=judge)
 
@@ -205,35 +163,43 @@ class _Turning:
         if target.is_time:
             return self._beyond_instant(mapping, way)
         found = self._column(mapping, target)
-        if found is None or target.is_text or found[1]:
+        if found is None:
+            turned = invert.order(way, mapping, target, self._unfolded, self._dialect, self._param)
+            return turned or Turned()
+        if target.is_text or found[1]:
             return Turned()
         return Turned(self._param, _as_is, placed=_beside(way, found[0]), is_exact=True)
 
     def _equal(self) -> Turned:
         param, mapping = self._param, self._mapping
         if mapping is None:
-            return Turned(param, lambda wanted: _BY_KEY, key=self.key())
+            turned = invert.normalized(self._name, self._unfolded, param)
+            return turned or Turned(param, lambda wanted: BY_KEY, key=self.key())
         target = self._unfolded.entity.types[self._name]
         values = frozenset(target.values) if target.kind is Kind.ENUM else None
         if mapping.codes is not None:
             return self._coded(mapping, values)
         column = self._column(mapping, target)
         if column is None:
-            return self._computed(mapping, values)
+            asked = (mapping, target, self._unfolded, self._dialect, param)
+            turned = invert.equality(*asked)
+            if turned is None and self._rendered(mapping) is None:
+                turned = invert.other_case(*asked)
+            return turned or self._computed(mapping, values)
         found, prefix, type_ = column
         is_text = type_.kind is Kind.TEXT
         domain = self._table(found).columns[found.name].domain if is_text else ()
 
         def judge(wanted: Sequence[Any]) -> Verdict:
             if values is not None and values.isdisjoint(wanted):
-                return _NOWHERE
+                return NOWHERE
             natives = dict.fromkeys(native_value(one, type_, prefix) for one in wanted)
             natives.pop(None, None)
             if domain:
                 natives = {one: None for one in natives if one in domain}
             if not natives:
-                return _NOWHERE
-            return _BY_KEY if len(wanted) > 1 else (Outcome.ASKED, tuple(natives))
+                return NOWHERE
+            return BY_KEY if len(wanted) > 1 else (Outcome.ASKED, tuple(natives))
 
         return Turned(
             param,
@@ -277,13 +243,14 @@ class _Turning:
             is_number = isinstance(inner, exp.Column) and self._kind(inner) in INTEGERS
             expr = inner if is_number else expr
         form = ""
-        while isinstance(expr, exp.Lower | exp.Upper | exp.Trim) and len(expr.args) <= 2:
-            form = "upper" if isinstance(expr, exp.Upper) else form or "lower"
+        if isinstance(expr, exp.Lower | exp.Upper):
+            form = "upper" if isinstance(expr, exp.Upper) else "lower"
             expr = expr.this
         if not isinstance(expr, exp.Column) or self._unfolded.is_late(expr):
             return None
         type_ = self._unfolded.column_type(expr)
-        if form and self._table(expr).columns[expr.name].normal_form != form:
+        declared = self._table(expr).columns[expr.name]
+        if form and (declared.search or declared.normal_form != form):
             return None
         if target.kind is Kind.TEXT:
             return (expr, prefix, type_) if type_.kind in (Kind.TEXT, *INTEGERS) else None
@@ -308,11 +275,11 @@ class _Turning:
 
         def judge(wanted: Sequence[Any]) -> Verdict:
             if values is not None and values.isdisjoint(wanted):
-                return _NOWHERE
+                return NOWHERE
             if mapping.otherwise in wanted or mapping.null_code in wanted:
-                return _OPEN
+                return OPEN
             found = tuple(natives[code] for code in natives if codes[code] in wanted)
-            return _OPEN if not found or None in found else (Outcome.ASKED, found)
+            return OPEN if not found or None in found else (Outcome.ASKED, found)
 
         def placed(places: Sequence[exp.Placeholder]) -> exp.Expr:
             return exp.In(this=column.copy(), expressions=list(places))
@@ -328,10 +295,10 @@ class _Turning:
 
         def judge(wanted: Sequence[Any]) -> Verdict:
             if values is not None and values.isdisjoint(wanted):
-                return _NOWHERE
+                return NOWHERE
             one = wanted[0] if len(wanted) == 1 else None
             if rendered is None or not isinstance(one, str) or (is_strange and "\\" in one):
-                return _OPEN
+                return OPEN
             return Outcome.ASKED, (one,)
 
         def placed(places: Sequence[exp.Placeholder]) -> exp.Expr:
@@ -375,7 +342,7 @@ class _Turning:
             try:
                 local = wanted[0].astimezone(coerce.zone(zone)).replace(tzinfo=None) + around
             except (OverflowError, ValueError, KeyError):
-                return _OPEN
+                return OPEN
             return Outcome.ASKED, (local,)
 
         wide = exp.GTE if is_up else exp.LTE

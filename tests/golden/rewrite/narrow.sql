@@ -140,7 +140,7 @@ SELECT 1 FROM item WHERE price = 2.50
 -- attic.item/old: all rows
 -- attic.item/lost: not asked
 -- store.item: t.price = '2.50'
--- tills.item: all rows
+-- tills.item: t.cents = '250'
 
 -- And their ranges
 SELECT 1 FROM item WHERE price > 2.505
@@ -148,7 +148,7 @@ SELECT 1 FROM item WHERE price > 2.505
 -- attic.item/old: all rows
 -- attic.item/lost: not asked
 -- store.item: t.price > '2.505'
--- tills.item: all rows
+-- tills.item: t.cents >= '250'
 
 -- Days; a constant day
 SELECT 1 FROM item WHERE made_on >= '2021-01-01'
