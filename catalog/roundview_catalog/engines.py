@@ -37,6 +37,8 @@ class TrinoSection(Shape):
     """Its password, as ${env:…} or ${file:…}; needs https."""
     ca: str = ""
     """File with the authorities to trust, relative to the catalog folder."""
+    bridge: str = ""
+    """Trino's catalog that reads through `roundview thrift-bridge`."""
 
 
 class EnginesSection(Shape):
@@ -56,6 +58,7 @@ class Trino:
     user: str
     password: str = field(default="", repr=False)
     ca: str = ""
+    bridge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +74,6 @@ def engines_of(section: EnginesSection) -> Engines:
     told = section.trino
     if told is None:
         return Engines(section.embedded_up_to)
-    return Engines(section.embedded_up_to, Trino(told.url, told.user, told.password, told.ca))
+    return Engines(
+        section.embedded_up_to, Trino(told.url, told.user, told.password, told.ca, told.bridge)
+    )

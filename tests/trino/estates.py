@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import duckdb
 from ruamel.yaml import YAML
+from tests.bridge.conftest import serving
+from tests.sql.conftest import Estate
 from tests.sql.estate import Entity, Split, written
 from tests.sql.stores import Servers
 from tests.trino.trino_server import TrinoServer
 
-from roundview.client import AsyncConnection, connect_async
+from roundview.client import connect_async
 from roundview_catalog.loader import load
 from roundview_federation.connectors.login import login_of
 from roundview_federation.engines.trino.catalogs import ServerAddress, server_properties
@@ -18,32 +23,45 @@ from roundview_federation.engines.trino.catalogs import ServerAddress, server_pr
 _SCHEMES = {"postgres": (("postgresql",), 5432), "mysql": (("mysql",), 3306)}
 
 
-async def build_on_trino(
+@asynccontextmanager
+async def estate_on_trino(
     folder: Path,
-    entities: tuple[Entity, ...],
+    entities: Sequence[Entity],
     split: Split,
     truth: duckdb.DuckDBPyConnection,
     servers: Servers,
     server: TrinoServer,
-) -> AsyncConnection:
-    """Writes an estate as `build` does, has Trino read its servers, and opens it."""
-    catalog, env = await written(folder, entities, split, truth, servers)
-    yaml = YAML()
+) -> AsyncIterator[Estate]:
+    """Writes an estate, has Trino read its servers and the bridge before the others, opens it."""
+    place = folder / split.name
+    place.mkdir()
+    catalog, env = await written(place, entities, split, truth, servers)
     for name, source in load(catalog, env=env).sources.items():
         if source.connector not in _SCHEMES:
             continue
         named = f"{split.name}_{name}"
         login = login_of(source, env, *_SCHEMES[source.connector])
         address = ServerAddress(login.host, login.port, login.database, login.user, login.password)
-        server.make_catalog(named, server_properties(source.connector, address))
-        path = catalog / f"sources/{name}.yaml"
-        told = yaml.load(path)
-        told["trino_catalog"] = named
-        with path.open("w", encoding="utf-8") as file:
-            yaml.dump(told, file)
-    main = catalog / "roundview.yaml"
-    told = yaml.load(main)
-    told["engines"] = {"trino": {"url": "${env:TRINO_URL}", "user": "tests"}}
-    with main.open("w", encoding="utf-8") as file:
+        properties = server_properties(source.connector, address)
+        await asyncio.to_thread(server.make_catalog, named, properties)
+        _add(catalog / f"sources/{name}.yaml", {"trino_catalog": named})
+    bridge = f"{split.name}_bridge"
+    trino = {"url": "${env:TRINO_URL}", "user": "tests", "bridge": bridge}
+    _add(catalog / "roundview.yaml", {"engines": {"trino": trino}})
+    connection = connect_async(catalog, env={**env, "TRINO_URL": server.url})
+    async with connection, serving(connection.federation) as served:
+        properties = {
+            "connector.name": "trino_thrift",
+            "trino.thrift.client.addresses": f"127.0.0.1:{served.port}",
+            "trino.thrift.client.request-timeout": "60s",
+        }
+        await asyncio.to_thread(server.make_catalog, bridge, properties)
+        yield Estate(split, connection, truth)
+
+
+def _add(path: Path, more: dict[str, object]) -> None:
+    yaml = YAML()
+    told = yaml.load(path)
+    told.update(more)
+    with path.open("w", encoding="utf-8") as file:
         yaml.dump(told, file)
-    return connect_async(catalog, env={**env, "TRINO_URL": server.url})

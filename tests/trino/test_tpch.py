@@ -1,50 +1,51 @@
-"""Proves that TPC-H over servers that Trino reads has the answers of one database."""
+"""Proves that TPC-H over sources that Trino reads has the answers of one database.
+
+ROUNDVIEW_TPCH_SCALE=0.1 asks ten times the rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 
+import duckdb
 import pytest
 from tests.sql import tpch_estate
 from tests.sql.asking import answer
 from tests.sql.conftest import Estate
-from tests.sql.estate import Part, Split
+from tests.sql.estate import Split
 from tests.sql.oracles import answered_by_duckdb, difference
 from tests.sql.stores import Servers
-from tests.sql.tpch_estate import QUERIES, bare, cents, prefixed
+from tests.sql.tpch_estate import QUERIES
 from tests.trino.conftest import WORKER
-from tests.trino.estates import build_on_trino
+from tests.trino.estates import estate_on_trino
 from tests.trino.trino_server import TrinoServer
-
-SERVERS = Split(
-    "tpch_servers",
-    {"sales": "postgres", "depot": "mariadb"},
-    (
-        Part("trade_region", "sales", "regions", rename=bare),
-        Part("nation", "sales", "nations", rename=bare),
-        Part("supplier", "depot", "vendors", rename=bare, forms=cents("s_acctbal")),
-        Part("buyer", "sales", "clients", rename=prefixed("client")),
-        Part("part", "depot", "parts", rename=bare),
-        Part("partsupp", "depot", "vendor_parts", rename=bare),
-        Part("orders", "depot", "orders", rename=prefixed("so")),
-        Part("lineitem", "sales", "order_lines", rename=str.upper),
-    ),
-)
 
 
 @pytest.fixture(scope="session")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Returns TPC-H as plain tables."""
+    scale = float(os.environ.get("ROUNDVIEW_TPCH_SCALE", tpch_estate.TINY))
+    with tpch_estate.truth(tmp_path_factory.mktemp("tpch"), scale) as database:
+        yield database
+
+
+@pytest.fixture(scope="session", params=tpch_estate.SPLITS, ids=lambda split: split.name)
 async def tpch(
-    tmp_path_factory: pytest.TempPathFactory, servers: Servers, server: TrinoServer
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    truth: duckdb.DuckDBPyConnection,
+    servers: Servers,
+    server: TrinoServer,
 ) -> AsyncIterator[Estate]:
-    """Opens TPC-H with its lines in PostgreSQL and its orders in MariaDB."""
-    with tpch_estate.truth(tmp_path_factory.mktemp("tpch"), tpch_estate.TINY) as truth:
-        split = SERVERS.named(f"tpch_trino_{WORKER}")
-        folder = tmp_path_factory.mktemp("estates")
-        connection = await build_on_trino(
-            folder, tpch_estate.ENTITIES, split, truth, servers, server
-        )
-        async with connection:
-            yield Estate(split, connection, truth)
+    """Opens TPC-H in each of its splits over four kinds of sources."""
+    split: Split = request.param
+    folder = tmp_path_factory.mktemp("estates")
+    named = split.named(f"{split.name}_on_trino_{WORKER}")
+    async with estate_on_trino(
+        folder, tpch_estate.ENTITIES, named, truth, servers, server
+    ) as estate:
+        yield estate
 
 
 @pytest.mark.parametrize("name", QUERIES)

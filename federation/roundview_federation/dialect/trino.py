@@ -61,6 +61,9 @@ class _Rewriter:
             exp.Window: self._window,
             exp.Distinct: self._distinct,
             exp.In: self._in,
+            exp.All: self._all,
+            exp.From: self._source,
+            exp.Join: self._source,
         }
 
     def made(self, node: exp.Expr) -> exp.Expr:
@@ -141,6 +144,16 @@ class _Rewriter:
     def _in(self, node: exp.Expr) -> exp.Expr:
         if node.args.get("query") is not None and isinstance(node.this, exp.Tuple):
             raise not_on_trino("a row is not looked for in a query on Trino")
+        return self.same(node)
+
+    def _all(self, node: exp.Expr) -> exp.Expr:
+        inner = node.this
+        # In brackets of its own it would be written with two pairs, as a function's argument.
+        return exp.All(this=self.made(inner.this if isinstance(inner, exp.Subquery) else inner))
+
+    def _source(self, node: exp.Expr) -> exp.Expr:
+        if isinstance(node.this, exp.Subquery) and _looks_outside(node.this):
+            raise not_on_trino("a derived table that depends on those beside it")
         return self.same(node)
 
     # -- calls -------------------------------------------------------------------------------
@@ -260,6 +273,16 @@ def _span(node: exp.Expr | None) -> tuple[int, int, int] | None:
     if found is None:
         raise not_on_trino("an interval is no value of its own on Trino")
     return int(found[1]), int(found[2]), int(found[3])
+
+
+def _looks_outside(derived: exp.Expr) -> bool:
+    """Tells whether a derived table names columns of others than its own sources."""
+    own = {
+        node.alias_or_name
+        for node in derived.find_all(exp.Table, exp.Subquery, exp.Values)
+        if node is not derived
+    }
+    return any(column.table and column.table not in own for column in derived.find_all(exp.Column))
 
 
 def _number_parts(body: exp.Expr, variable: str, names: Mapping[str, int]) -> None:

@@ -5,6 +5,7 @@ Trino's own texts hold names of hosts and pieces of statements: none of them is 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -50,7 +51,45 @@ _LOST: Final = frozenset({"ABANDONED_QUERY", "REMOTE_TASK_ERROR", "WORKER_RESTAR
 
 
 def reported(name: str, kind: str, text: str) -> RoundviewError:
-    """Returns the error that a query of Trino failed with; nothing of its text is kept."""
+    """Returns the error that a query of Trino failed with.
+
+    Nothing of its text is kept, unless ROUNDVIEW_ENGINE_TELLS is set, as it is for who debugs.
+    """
+    error = _reported(name, kind, text)
+    if os.environ.get("ROUNDVIEW_ENGINE_TELLS"):
+        error.add_note(f"{name}: {text}")
+    return error
+
+
+def unreachable(message: str = "Trino cannot be reached") -> EngineError:
+    """Returns the error of a Trino that does not answer, or not yet."""
+    return EngineError(
+        message,
+        code="RV505",
+        hint="check engines.trino in roundview.yaml, and whether Trino runs",
+        retryable=True,
+    )
+
+
+def refused() -> EngineError:
+    """Returns the error of a Trino that does not let us in."""
+    return EngineError(
+        "Trino refuses us",
+        code="RV505",
+        hint="check user and password of engines.trino in roundview.yaml",
+    )
+
+
+def too_late() -> EngineError:
+    """Returns the error of a question that was stopped at its deadline."""
+    return EngineError(
+        "the question was stopped at its deadline",
+        code="RV502",
+        hint="ask for less, or allow more time",
+    )
+
+
+def _reported(name: str, kind: str, text: str) -> RoundviewError:
     own = _OWN.search(text) if name == "GENERIC_USER_ERROR" else None
     if own is not None:
         return _marked(own[1])
@@ -93,34 +132,6 @@ def reported(name: str, kind: str, text: str) -> RoundviewError:
     error = EngineError("Trino could not run what was made of the question")
     error.extensions["kind"] = name
     return error
-
-
-def unreachable(message: str = "Trino cannot be reached") -> EngineError:
-    """Returns the error of a Trino that does not answer, or not yet."""
-    return EngineError(
-        message,
-        code="RV505",
-        hint="check engines.trino in roundview.yaml, and whether Trino runs",
-        retryable=True,
-    )
-
-
-def refused() -> EngineError:
-    """Returns the error of a Trino that does not let us in."""
-    return EngineError(
-        "Trino refuses us",
-        code="RV505",
-        hint="check user and password of engines.trino in roundview.yaml",
-    )
-
-
-def too_late() -> EngineError:
-    """Returns the error of a question that was stopped at its deadline."""
-    return EngineError(
-        "the question was stopped at its deadline",
-        code="RV502",
-        hint="ask for less, or allow more time",
-    )
 
 
 def _marked(state: str) -> RoundviewError:

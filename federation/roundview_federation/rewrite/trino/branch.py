@@ -16,9 +16,9 @@ from roundview_catalog import expressions
 from roundview_catalog.types import Type
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.dialect.types import TEXT, PgType
-from roundview_federation.dialect.values import call, string
+from roundview_federation.dialect.values import call, string, when
 from roundview_federation.rewrite.push import Bound
-from roundview_federation.rewrite.trino.columns import RawColumns, type_of
+from roundview_federation.rewrite.trino.columns import RawColumns
 from roundview_federation.rewrite.trino.convert import canonical_type, cast_to, literal
 from roundview_federation.rewrite.trino.fields import Fields, computed, own_condition
 from roundview_federation.rewrite.trino.place import Place
@@ -43,7 +43,7 @@ class Keys:
 class Asked:
     """What is asked of a branch: columns, conditions over its own columns and their values, keys.
 
-    `attributes` are those of the principal.
+    `attributes` are those of the principal; `xref` is the table that says whose a record is.
     """
 
     outputs: Mapping[str, Type]
@@ -51,13 +51,14 @@ class Asked:
     values: Mapping[str, Any] = field(default_factory=dict)
     keys: Keys | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    xref: exp.Table | None = None
 
 
 def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> exp.Select:
     """Returns the rows of one branch and slot; raises RequestError RV103 for what is not there."""
     if unfolded.branch.lists:
         raise not_on_trino("lists in a column")
-    raw = RawColumns(unfolded)
+    raw = RawColumns(unfolded, place)
     fields = Fields(unfolded, raw)
     wanted = _wanted(unfolded, asked.outputs)
     named = {name: _of_person(name, fields, asked) or fields.field(name) for name in wanted}
@@ -68,7 +69,15 @@ def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> exp.Select:
             exp.alias_(cast_to(node, _type(unfolded, name)), name, quoted=True, copy=False)
             for name, node in named.items()
         ]
+        or [exp.alias_(exp.Null(), "_", quoted=True)]
     ).from_(_derived(inner, "r"), copy=False)
+    if _is_linked(wanted, fields, asked) and asked.xref is not None:
+        canonical = canonical.join(
+            _derived(_links(asked.xref, unfolded.source.name), "x"),
+            on=exp.EQ(this=_link("source_key"), expression=fields.person()),
+            join_type="LEFT",
+            copy=False,
+        )
     types = {name: _type(unfolded, name) for name in named}
     outer = exp.Select(
         expressions=[
@@ -124,7 +133,7 @@ def _raw_rows(unfolded: Unfolded, raw: RawColumns, place: Place, asked: Asked) -
         table = tables[node.name]
         if table.view is not None:
             raise not_on_trino("a view of the catalog")
-        named = place.table(table.physical)
+        named = place.table(node.name, tables)
         named.set("alias", exp.TableAlias(this=exp.to_identifier(node.alias_or_name, quoted=True)))
         node.replace(named)
     conditions += [_own_comparison(one, raw, asked.values) for one in asked.conditions]
@@ -142,7 +151,7 @@ def _own_comparison(tree: exp.Expr, raw: RawColumns, values: Mapping[str, Any]) 
     if not isinstance(column, exp.Column):
         # Computed in the source, where it can be; Trino's connectors push no functions.
         return exp.true()
-    type_ = type_of(raw.declared(column))
+    type_ = raw.type_of(column)
     own = raw.own(column)
     if isinstance(tree, exp.In):
         listed = [literal(values[one.name], type_) for one in tree.expressions]
@@ -156,7 +165,7 @@ def _in_keys(keys: Keys, raw: RawColumns) -> exp.Expr:
     columns = keys.bound.columns
     if not keys.values:
         return exp.false()
-    types = [type_of(raw.declared(column)) for column in columns]
+    types = [raw.type_of(column) for column in columns]
     if len(columns) == 1:
         listed = [literal(value, types[0]) for value in keys.values]
         return exp.In(this=raw.own(columns[0]), expressions=listed)
@@ -176,7 +185,13 @@ def _of_person(name: str, fields: Fields, asked: Asked) -> exp.Expr | None:
     if not fields.unfolded.person:
         return literal(None, TEXT) if name == "customer_id" else string("anonymous")
     if keys is None or not keys.owners:
-        raise not_on_trino("customers of rows that no customer was asked for")
+        if asked.xref is None:
+            raise not_on_trino("it does not reach the cross-reference: engines.trino.bridge")
+        if name == "customer_id":
+            return _link(name)
+        state = exp.Is(this=exp.paren(fields.person()), expression=exp.Null())
+        unknown = when(state, string("anonymous"), string("unlinked"))
+        return exp.Coalesce(this=_link(name), expressions=[unknown])
     at = _PERSONS.index(name)
     columns = [fields.raw.reference(column) for column in keys.bound.columns]
     if len(columns) != 1:
@@ -191,6 +206,22 @@ def _of_person(name: str, fields: Fields, asked: Asked) -> exp.Expr | None:
         exp.Array(expressions=[string(owner[at]) for owner in keys.owners.values()]),
     )
     return call("element_at", known, node)
+
+
+def _is_linked(wanted: Sequence[str], fields: Fields, asked: Asked) -> bool:
+    """Tells whether the cross-reference says whose the rows are."""
+    is_known = asked.keys is not None and bool(asked.keys.owners)
+    return bool(fields.unfolded.person) and not is_known and any(n in wanted for n in _PERSONS)
+
+
+def _links(xref: exp.Table, source: str) -> exp.Select:
+    columns = ("source_key", *_PERSONS)
+    own = exp.EQ(this=exp.column("source"), expression=string(source))
+    return exp.select(*(exp.column(name) for name in columns)).from_(xref.copy()).where(own)
+
+
+def _link(name: str) -> exp.Column:
+    return exp.column(name, table="x", quoted=True)
 
 
 def _shown(name: str, unfolded: Unfolded, types: Mapping[str, PgType], asked: Asked) -> exp.Expr:

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from roundview_catalog.model import SourceColumn
 from roundview_catalog.types import Kind
+from roundview_federation.bridged import bridged_type, is_exact
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.dialect.types import (
     BIGINT,
@@ -25,6 +26,7 @@ from roundview_federation.dialect.types import (
 )
 from roundview_federation.dialect.values import call, string, when
 from roundview_federation.rewrite.trino.convert import cast_to, utc, wrong
+from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.rewrite.unfold import Unfolded
 
 _TYPES = {
@@ -48,6 +50,7 @@ class RawColumns:
     """Collects the columns that a branch reads; each stands as `r.c0`, `r.c1` … outside."""
 
     unfolded: Unfolded
+    place: Place
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     expressions: list[exp.Expr] = field(default_factory=list)
 
@@ -58,12 +61,24 @@ class RawColumns:
         if name is None:
             name = self.names[key] = f"c{len(self.names)}"
             self.expressions.append(exp.alias_(self.own(column), name, quoted=True))
-        return exp.column(name, table="r", quoted=True), type_of(self.declared(column))
+        return exp.column(name, table="r", quoted=True), self.type_of(column)
 
     def own(self, column: exp.Column) -> exp.Expr:
         """Returns a column inside, where the source's tables stand; raises RequestError RV103."""
-        named = exp.column(column.name.lower(), table=self._alias(column), quoted=True)
-        return read(named, self.declared(column), self.unfolded.source.connector)
+        alias, declared = self._alias(column), self.declared(column)
+        table = self.unfolded.source.tables[self.unfolded.aliases[alias]]
+        named = exp.column(self.place.column(column.name, table), table=alias, quoted=True)
+        if self.place.is_bridged:
+            return _restored(named, declared)
+        return read(named, declared, self.unfolded.source.connector)
+
+    def type_of(self, column: exp.Column) -> PgType:
+        """Returns the type of a column as it is read; raises RequestError RV103."""
+        declared = self.declared(column)
+        if self.place.is_bridged and declared.type.kind is Kind.DECIMAL:
+            # Of unknown digits it travels as its text.
+            return type_of(declared) if is_exact(declared.type) else TEXT
+        return type_of(declared)
 
     def declared(self, column: exp.Column) -> SourceColumn:
         """Returns what the catalog says of a column of the branch's own tables."""
@@ -114,6 +129,12 @@ def read(own: exp.Expr, column: SourceColumn, connector: str) -> exp.Expr:
     if type_ is TIMESTAMPTZ:
         return utc(cast_to(own, TIMESTAMPTZ))
     return cast_to(own, type_)
+
+
+def _restored(named: exp.Expr, column: SourceColumn) -> exp.Expr:
+    """Returns a column of the bridge as a value of its type."""
+    made = bridged_type(column.type).restored(named)
+    return utc(made) if column.type.kind is Kind.TIMESTAMPTZ else made
 
 
 def _is_null(node: exp.Expr) -> exp.Expr:

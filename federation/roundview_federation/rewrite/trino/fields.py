@@ -21,7 +21,7 @@ from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.dialect.types import TEXT, PgType
 from roundview_federation.dialect.values import call, string
 from roundview_federation.rewrite.row_values import literal_value
-from roundview_federation.rewrite.trino.columns import RawColumns, type_of
+from roundview_federation.rewrite.trino.columns import RawColumns
 from roundview_federation.rewrite.trino.convert import (
     canonical_type,
     converted,
@@ -211,9 +211,8 @@ def own_condition(tree: exp.Expr, raw: RawColumns) -> exp.Expr:
     types: dict[str, dict[str, PgType]] = {}
     held: dict[tuple[str, str], exp.Expr] = {}
     for column in list(tree.find_all(exp.Column)):
-        declared = raw.declared(column)
         alias = column.table or next(iter(raw.unfolded.aliases))
-        types.setdefault(alias, {})[column.name] = type_of(declared)
+        types.setdefault(alias, {})[column.name] = raw.type_of(column)
         held[alias, column.name] = raw.own(column)
         column.replace(exp.column(column.name, table=alias, quoted=True))
     made = exp.paren(computed(tree, types)[0])

@@ -47,6 +47,7 @@ class Reading:
     places: Mapping[str, Place]
     xref: Xref
     attributes: Mapping[str, Any]
+    links: exp.Table | None = None
     keys: dict[str, int] = field(default_factory=dict)
     sources: dict[str, None] = field(default_factory=dict)
     pruned: list[str] = field(default_factory=list)
@@ -147,6 +148,7 @@ def _arms(
                 narrowed.constants,
                 keys,
                 reading.attributes,
+                reading.links,
             ),
         )
 

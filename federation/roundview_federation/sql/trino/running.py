@@ -9,14 +9,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from roundview_catalog.model import Source
 from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.engines.trino.engine import Answer, TrinoEngine
 from roundview_federation.plan import Identifier
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.query.reads import LOOKUP
-from roundview_federation.rewrite.trino.place import Place, place_of
+from roundview_federation.rewrite.trino.place import places_of, xref_of
 from roundview_federation.sql.own_rows import own_rows
 from roundview_federation.sql.planning import PlannedQuery, PlannedRead
 from roundview_federation.sql.relations import is_ours
@@ -76,9 +75,10 @@ class TrinoQuestions:
             snapshot.catalog,
             snapshot.planner,
             asked.decision,
-            self.places(known),
+            places_of(snapshot.catalog, self.env),
             asked.xref,
             attributes,
+            xref_of(snapshot.catalog),
         )
         made: dict[str, exp.Query] = {}
         for name, one in planned.reads.items():
@@ -99,14 +99,6 @@ class TrinoQuestions:
             pruned=tuple(reading.pruned),
         )
 
-    def places(self, sources: Mapping[str, Source]) -> dict[str, Place]:
-        """Returns where Trino finds each source that it can read."""
-        return {
-            name: place_of(source, self.env)
-            for name, source in sources.items()
-            if source.trino_catalog
-        }
-
 
 def _rows(
     one: PlannedRead,
@@ -117,10 +109,10 @@ def _rows(
     customers = one.customers
     section = one.alone
     bind = one.choice.bind
-    if bind is not None and bind.column == "customer_id" and one.bound is not None:
-        if not all(name in found for name, _ in bind.of):
-            raise not_on_trino("customers of rows that no customer was asked for")
-        customers = tuple(str(row[0]) for name, _ in bind.of for row in found[name])
+    is_of_customers = bind is not None and bind.column == "customer_id"
+    of = bind.of if bind is not None and is_of_customers else ()
+    if of and one.bound is not None and all(name in found for name, _ in of):
+        customers = tuple(str(row[0]) for name, _ in of for row in found[name])
         section = one.bound
     if customers is None and bind is None:
         _check_size(one)
