@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 from cachetools import LRUCache
 
-from roundview_catalog.errors import RequestError
+from roundview_catalog.errors import EngineError, RequestError, SourceError
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
 from roundview_federation.plan import Identifier
@@ -29,6 +29,7 @@ from roundview_federation.sql.planning import PlannedQuery, plan_query, plans_of
 from roundview_federation.sql.relations import is_ours, visible
 from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.running import Asked, Fetched, fetch
+from roundview_federation.sql.trino.choosing import estimated_bytes, is_for_others
 from roundview_identity.store import Xref
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ AUTO, DIRECT, EMBEDDED, TRINO = "auto", "direct", "embedded", "trino"
 ENGINES = (AUTO, DIRECT, EMBEDDED, TRINO)
 
 _PLANS = 256
+_UNREADABLE = "RV506"
+"""What Trino says where one of its connectors fails."""
 
 Find = Callable[[Identifier, Request], Awaitable[Found]]
 """Returns the customer of an identifier that stands on a live record."""
@@ -174,6 +177,8 @@ class SqlQuestions:
             if not is_ours(one.read.relation)
         }
         explained = explain(planned, plans, connectors, decision)
+        if self._trino is not None:
+            self._explain_choice(explained, planned)
         explained.measured = self._measured(planned)
         return explained
 
@@ -219,6 +224,12 @@ class SqlQuestions:
             )
             if choice == TRINO:
                 return await self._on_trino(planned, asked, prepared - started)
+            if choice == AUTO and not request.is_partial and self._is_large(planned):
+                try:
+                    return await self._on_trino(planned, asked, prepared - started)
+                except RequestError as error:
+                    if not is_for_others(error):
+                        raise
             fetched = await fetch(planned, asked)
             seconds = {"plan": prepared - started, "fetch": time.perf_counter() - prepared}
             direct = planned.direct if choice != EMBEDDED else None
@@ -265,6 +276,30 @@ class SqlQuestions:
             if time is not None
         }
 
+    async def _name_dead_sources(self, error: EngineError, sources: Collection[str]) -> None:
+        """Raises SourceError for a source of a failed statement that does not answer us either."""
+        if error.code != _UNREADABLE:
+            return
+        for state in await self.snapshot.states():
+            if state.name in sources and state.state == "unavailable":
+                raise SourceError(
+                    state.name, f"{state.name} cannot be reached", code="RV402"
+                ) from None
+
+    def _explain_choice(self, explained: Explanation, planned: PlannedQuery) -> None:
+        """Says whether Trino finishes a question, and by which numbers."""
+        most = self.snapshot.catalog.engines.embedded_up_to
+        size = f"about {_mebibytes(estimated_bytes(planned))} of {_mebibytes(most)}"
+        if self._is_large(planned):
+            explained.engine, explained.reason = TRINO, f"{size} that are finished here"
+        elif explained.engine == EMBEDDED:
+            explained.reason += f", {size} that are not asked of Trino"
+
+    def _is_large(self, planned: PlannedQuery) -> bool:
+        """Tells whether a question is larger than what the embedded engine is meant for."""
+        most = self.snapshot.catalog.engines.embedded_up_to
+        return self._trino is not None and estimated_bytes(planned) > most
+
     async def _on_trino(
         self, planned: PlannedQuery, asked: Asked, planning_seconds: float
     ) -> SqlResult:
@@ -276,7 +311,11 @@ class SqlQuestions:
         started = time.perf_counter()
         statement = await trino.statement(planned, asked)
         async with AsyncExitStack() as stack:
-            answer = await trino.answer(planned, statement, asked.deadline)
+            try:
+                answer = await trino.answer(planned, statement, asked.deadline)
+            except EngineError as error:
+                await self._name_dead_sources(error, statement.sources)
+                raise
             stack.push_async_callback(answer.aclose)
             seconds = {"plan": planning_seconds, "first rows": time.perf_counter() - started}
             return SqlResult(
@@ -289,6 +328,10 @@ class SqlQuestions:
                 stack.pop_all(),
                 seconds,
             )
+
+
+def _mebibytes(size: float) -> str:
+    return f"{size / 2**20:,.1f} MiB"
 
 
 async def _each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:
