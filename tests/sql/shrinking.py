@@ -107,7 +107,8 @@ def _without_clauses(tree: exp.Expr, at: int, query: exp.Query) -> Iterator[exp.
             yield copied
     is_free = not (query.args.get("limit") or query.args.get("offset"))
     distinct = query.args.get("distinct")
-    if query.args.get("order") and is_free and not (distinct and distinct.args.get("on")):
+    is_by_order = isinstance(distinct, exp.Distinct) and distinct.args.get("on")
+    if query.args.get("order") and is_free and not is_by_order:
         copied, found = _copy(tree, at)
         found.set("order", None)
         yield copied

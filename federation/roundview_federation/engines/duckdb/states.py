@@ -15,6 +15,7 @@ _KIND: Final = re.compile(
 )
 _OF_TEXT: Final = "Could not convert string"
 _LARGEST_DECIMAL: Final = re.compile(r"['\"] to DECIMAL\(38,")
+_TOO_LARGE_FOR_ANY: Final = re.compile(r"Casting value \"[-.\d]*\" to type DECIMAL\(38,")
 _NUMBER_AS_TEXT: Final = re.compile(r"Could not convert string '\s*[-+]?\d+\s*' to U?INT")
 # What DuckDB says, in order. PostgreSQL's numeric has no end where DuckDB's numbers overflow.
 _SIGNS: Final = tuple(
@@ -57,6 +58,8 @@ def state_of(error: BaseException) -> str:
         if _LARGEST_DECIMAL.search(said):
             return "0A000"
         return "22003" if _NUMBER_AS_TEXT.match(said) else "22P02"
+    if _TOO_LARGE_FOR_ANY.match(said):
+        return "0A000"
     # From the first quote on it is data.
     said = said.partition('"')[0]
     for sign, state in _SIGNS:
