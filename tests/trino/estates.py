@@ -18,7 +18,11 @@ from tests.trino.trino_server import TrinoServer
 from roundview.client import connect_async
 from roundview_catalog.loader import load
 from roundview_federation.connectors.login import login_of
-from roundview_federation.engines.trino.catalogs import ServerAddress, server_properties
+from roundview_federation.engines.trino.catalogs import (
+    ServerAddress,
+    bridge_properties,
+    server_properties,
+)
 
 _SCHEMES = {"postgres": (("postgresql",), 5432), "mysql": (("mysql",), 3306)}
 
@@ -50,11 +54,7 @@ async def estate_on_trino(
     _add(catalog / "roundview.yaml", {"engines": {"trino": trino}})
     connection = connect_async(catalog, env={**env, "TRINO_URL": server.url})
     async with connection, serving(connection.federation) as served:
-        properties = {
-            "connector.name": "trino_thrift",
-            "trino.thrift.client.addresses": f"127.0.0.1:{served.port}",
-            "trino.thrift.client.request-timeout": "60s",
-        }
+        properties = bridge_properties(f"127.0.0.1:{served.port}")
         await asyncio.to_thread(server.make_catalog, bridge, properties)
         yield Estate(split, connection, truth)
 

@@ -61,3 +61,13 @@ def server_properties(connector: str, address: ServerAddress) -> dict[str, str]:
         "connection-password": address.password,
         **_SHARED,
     }
+
+
+def bridge_properties(address: str) -> dict[str, str]:
+    """Returns the properties of the catalog that reads through our bridge at HOST:PORT."""
+    return {
+        "connector.name": "trino_thrift",
+        "trino.thrift.client.addresses": address,
+        "trino.thrift.client.connect-timeout": f"{_CONNECT_SECONDS}s",
+        "trino.thrift.client.request-timeout": f"{_SOCKET_SECONDS}s",
+    }
