@@ -373,7 +373,12 @@ async def _write_catalog(folder: Path, postgres: Server, mariadb: Server) -> dic
     deadlines = {"view": "60s", "sql": "120s"}
     _dump(root / "roundview.yaml", {"roundview": 1, "name": "estate", "deadlines": deadlines})
     _dump(
-        root / "policy.yaml", {"roles": {"demo": {"purposes": ["service"], "sees": {"*": "all"}}}}
+        root / "policy.yaml",
+        {
+            "roles": {
+                "demo": {"purposes": ["service"], "sees": {"*": "all"}, "actions": ["allow_scan"]}
+            }
+        },
     )
     for name, types in _ENTITIES.items():
         fields = {field: {"type": t, "comment": f"{field}."} for field, t in types.items()}

@@ -64,13 +64,12 @@ class Still:
             root=Path(),
             canonical=canonical,
             sources={},
-            roles={},
             survivorship={"": SurvivorRule("most_recent")},
         )
         self.principal = Principal("demo", ("demo",), {}, ("service",), "service")
         self._results: dict[str, Result] = {}
 
-    def decide(self, principal: Principal) -> Decision:
+    def decide(self, principal: Principal, purpose: str = "") -> Decision:
         entities = self.catalog.canonical.entities
         fields = {name: frozenset(entity.types) for name, entity in entities.items()}
         return Decision("all", self.catalog.version, fields, {}, {}, frozenset(), {})

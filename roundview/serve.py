@@ -160,7 +160,7 @@ class _Pages:
         catalog = self._federation.catalog
         if catalog.version != self._version:
             principal = self._federation.principal
-            decision = self._federation.decide(principal, catalog)
+            decision = self._federation.decide(principal, catalog=catalog)
             fresh = page_context(catalog, decision.fields, principal.name)
             # A page that is open keeps asking with the documents of its version.
             documents = {**self._newest, **fresh.documents}

@@ -43,7 +43,6 @@ __all__ = [
     "IdentityFile",
     "Page",
     "PageSize",
-    "PolicyFile",
     "RestAnswers",
     "RestTable",
     "RetryAfter",
@@ -367,25 +366,3 @@ class IdentityFile(Shape):
 
     identifiers: Mapping[str, IdentifierSection] = Field(default_factory=dict)
     """Kinds of identifiers."""
-
-
-class RoleSection(Shape):
-    """What one role may see and do; nothing else exists for it."""
-
-    purposes: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Purposes for which the role may ask."""
-    sees: Mapping[str, Literal["all"] | tuple[str, ...]]
-    """Entity or "*" -> all or a list of fields."""
-    row_filter: Mapping[str, str] = Field(default_factory=dict)
-    """Entity -> condition; rows for which it is not TRUE are hidden."""
-    mask: Mapping[str, str] = Field(default_factory=dict)
-    """entity.field -> expression shown instead."""
-    actions: tuple[Literal["reveal", "allow_scan"], ...] = ()
-    """What the role may do beyond reading."""
-
-
-class PolicyFile(Shape):
-    """Roles; without this file nobody sees anything."""
-
-    roles: Mapping[str, RoleSection] = Field(default_factory=dict)
-    """Name -> what it may see."""

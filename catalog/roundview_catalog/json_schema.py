@@ -20,10 +20,10 @@ from roundview_catalog.files import (
     EntityFile,
     IdentityFile,
     MappingSection,
-    PolicyFile,
     SourceFile,
 )
 from roundview_catalog.model import MAPPABLE_COMMON, Canonical, Entity
+from roundview_catalog.policy_sections import PolicyFile
 from roundview_catalog.schema_file import SchemaFile
 from roundview_catalog.tables import FileTable, RestTable
 

@@ -20,6 +20,7 @@ from roundview_catalog.engines import engines_of
 from roundview_catalog.errors import CatalogError, Position, Problem
 from roundview_catalog.mapping import check_mirrors
 from roundview_catalog.model import Catalog, Deadlines, Source
+from roundview_catalog.policy import Policy
 from roundview_catalog.policy_file import read_policy
 from roundview_catalog.report import Report, TooManyProblems, did_you_mean
 from roundview_catalog.source_file import outline, read_source
@@ -176,7 +177,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
     check_mirrors(sources, files.source_names, report)
     _check_written(files, report)
     policy = files.document("policy.yaml")
-    roles = read_policy(policy, canonical, report) if policy is not None else {}
+    rules = read_policy(policy, canonical, report) if policy is not None else Policy()
     if settings is None or main is None:
         return None
     return Catalog(
@@ -186,7 +187,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
         root=root,
         canonical=canonical,
         sources=sources,
-        roles=roles,
+        policy=rules,
         survivorship=survivorship(settings, main, canonical, files.source_names, report),
         deadlines=Deadlines(
             view=settings.deadlines.view, probe=settings.deadlines.probe, sql=settings.deadlines.sql
@@ -201,7 +202,11 @@ def _forget_positions(catalog: Catalog) -> None:
     Planning copies trees all the time, and copying the positions takes longer than the trees.
     """
     branches = (branch for source in catalog.sources.values() for branch in source.branches)
-    for tree in _trees((*branches, catalog.canonical.entities, catalog.roles)):
+    seen: set[int] = set()
+    for tree in _trees((*branches, catalog.canonical.entities, catalog.policy)):
+        if id(tree) in seen:
+            continue
+        seen.add(id(tree))
         for node in tree.walk():
             node._meta = None
 

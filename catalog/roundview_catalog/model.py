@@ -27,6 +27,7 @@ from roundview_catalog.mapped import (
     ParentKey,
     PersonKey,
 )
+from roundview_catalog.policy import Policy
 from roundview_catalog.types import Kind, Type
 
 COMMON_FIELDS: Mapping[str, Type] = MappingProxyType(
@@ -340,21 +341,6 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """What one role may see; expressions are over canonical fields and `principal.x`.
-
-    `sees`: entity or "*" -> fields or None for all.
-    """
-
-    name: str
-    purposes: tuple[str, ...]
-    sees: Mapping[str, tuple[str, ...] | None]
-    row_filter: Mapping[str, exp.Expr] = field(default_factory=dict)
-    mask: Mapping[tuple[str, str], exp.Expr] = field(default_factory=dict)
-    actions: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Catalog:
     """One immutable snapshot; `version` is the hash of all its files and ours."""
 
@@ -364,9 +350,9 @@ class Catalog:
     root: Path
     canonical: Canonical
     sources: Mapping[str, Source]
-    roles: Mapping[str, Role]
     survivorship: Mapping[str, SurvivorRule]
     """customer field -> rule; "" holds the default."""
+    policy: Policy = field(default_factory=Policy)
     deadlines: Deadlines = Deadlines()
     engines: Engines = field(default_factory=Engines)
     identity: Mapping[str, Any] = field(default_factory=dict)

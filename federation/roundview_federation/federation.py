@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from roundview_catalog.errors import CatalogError, RoundviewError
 from roundview_catalog.loader import load
 from roundview_catalog.model import Catalog
-from roundview_federation.access.policy import DEMO, purpose_of
+from roundview_federation.access.policy import DEMO
 from roundview_federation.candidates import with_candidates
 from roundview_federation.checks import hidden_sections, mark_mismatched, recheck, restate
 from roundview_federation.execute.cursors import CursorSeal
@@ -110,9 +110,11 @@ class Federation:
         """Returns the snapshot that new questions are answered with."""
         return self._current
 
-    def decide(self, principal: Principal, catalog: Catalog | None = None) -> Decision:
-        """Returns what a principal may see of the current catalog, or of a given one."""
-        return self._snapshot(catalog.version if catalog else "").decide(principal)
+    def decide(
+        self, principal: Principal, purpose: str = "", *, catalog: Catalog | None = None
+    ) -> Decision:
+        """Returns what a principal may see for a purpose, of the current catalog or a given one."""
+        return self._snapshot(catalog.version if catalog else "").decide(principal, purpose)
 
     def rules(self) -> Rules:
         """Returns the identity rules of the current catalog."""
@@ -129,7 +131,6 @@ class Federation:
         are what the sections' placeholders and pages name. Sources that fail leave labelled
         gaps; only requests that cannot be asked raise.
         """
-        purpose_of(request)
         snapshot = self._snapshot(question.catalog_version)
         snapshot.in_flight += 1
         try:
@@ -150,7 +151,7 @@ class Federation:
         self, identifier: Identifier, request: Request, *, first: int = 20
     ) -> tuple[Question, Result]:
         """Answers with the whole customer: every entity that the principal may see."""
-        decision = self.decide(request.principal)
+        decision = self._current.decide_for(request)
         question, params = whole_customer(self.catalog, decision, identifier, first)
         return question, await self.run(question, params, request)
 
@@ -161,7 +162,6 @@ class Federation:
         RequestError with SQLSTATE and position for what cannot be asked, SourceError where a
         source failed (unless the request is partial), EngineError where finishing did.
         """
-        purpose_of(request)
         questions, snapshot = self._questions(), self._current
         snapshot.in_flight += 1
         try:
@@ -173,7 +173,6 @@ class Federation:
         self, text: str, request: Request, *, analyze: bool = False
     ) -> Explanation:
         """Says how one SELECT is answered; with `analyze` it is answered, its rows dropped."""
-        purpose_of(request)
         questions, snapshot = self._questions(), self._current
         snapshot.in_flight += 1
         try:
@@ -285,7 +284,7 @@ class Federation:
         params: Mapping[str, Any],
         request: Request,
     ) -> Result:
-        decision = snapshot.decide(request.principal)
+        decision = snapshot.decide_for(request)
         canonical = snapshot.catalog.canonical
         identifiers = {lookup.name: params[lookup.name] for lookup in question.lookups}
         asked = {

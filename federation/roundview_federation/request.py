@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from roundview_catalog.policy import Consent
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -27,7 +29,8 @@ class Request:
 
     `timeout_seconds` None means the catalog's deadline for the kind of question. `allow_scan`
     lets SQL read more of a source than its limits say; `is_partial` lets it answer without the
-    sources that failed.
+    sources that failed. `is_emergency` breaks the glass: roles that only count then do, and
+    `reason` says why.
     """
 
     principal: Principal
@@ -36,6 +39,8 @@ class Request:
     trace_id: str = ""
     allow_scan: bool = False
     is_partial: bool = False
+    is_emergency: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class Decision:
     """States what one principal may see, compiled from policy for one catalog version.
 
     `fields`: entity -> readable column names (an entity that is absent does not exist).
-    `policy_shape` names the rules, never attribute values.
+    `policy_shape` names the rules and the purpose, never attribute values. `consent` is what people
+    must have agreed to for the purpose.
     """
 
     policy_shape: str
@@ -53,3 +59,5 @@ class Decision:
     masks: Mapping[tuple[str, str], exp.Expr]
     actions: frozenset[str]
     attributes: Mapping[str, Any]
+    purpose: str = ""
+    consent: Consent | None = None

@@ -9,20 +9,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from cachetools import LRUCache
+
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.model import Catalog, Source
-from roundview_federation.access.policy import decide
+from roundview_federation.access.policy import decide, for_principal, purpose_of
 from roundview_federation.connectors import open_connector
 from roundview_federation.connectors.port import Connector
 from roundview_federation.lookup import Finder
 from roundview_federation.planner import Planner
-from roundview_federation.request import Decision, Principal
+from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.sealing import KeySealing
 from roundview_identity.store import Xref
 
+_DECISIONS = 1_000
 _PROOF_SECONDS = 5.0
 _WARM_SECONDS = 5.0
+_Asker = tuple[tuple[str, ...], str, bool]
+"""Roles, purpose, and whether it is an emergency."""
 _LOG = logging.getLogger("roundview.sources")
 
 
@@ -62,16 +67,23 @@ class Snapshot:
                 self.connectors[name] = open_connector(source, env=env)
         self.planner = Planner(catalog, self.connectors, sealing)
         self.finder = Finder(self.planner, self.connectors, xref, clock)
-        self._decisions: dict[tuple[str, ...], Decision] = {}
+        self._decisions: LRUCache[_Asker, Decision] = LRUCache(_DECISIONS)
 
-    def decide(self, principal: Principal) -> Decision:
-        """Returns the principal's decision, made once per set of roles without attributes."""
-        if principal.attributes:
-            return decide(self.catalog, principal)
-        known = self._decisions.get(principal.roles)
+    def decide(
+        self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
+    ) -> Decision:
+        """Returns the principal's decision, made once for roles and purpose ("": the default)."""
+        key = (principal.roles, purpose or principal.default_purpose, is_emergency)
+        known = self._decisions.get(key)
         if known is None:
-            known = self._decisions[principal.roles] = decide(self.catalog, principal)
-        return known
+            known = decide(self.catalog, principal, purpose, is_emergency=is_emergency)
+            self._decisions[key] = known
+        return for_principal(known, self.catalog.policy, principal)
+
+    def decide_for(self, request: Request) -> Decision:
+        """Returns the decision for a request; raises RV301 for a purpose it may not have."""
+        purpose = purpose_of(request)
+        return self.decide(request.principal, purpose, is_emergency=request.is_emergency)
 
     async def states(self) -> tuple[SourceState, ...]:
         """Proves every source read-only, all at once, and says what came of it."""

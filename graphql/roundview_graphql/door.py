@@ -14,6 +14,7 @@ from cachetools import LRUCache
 
 from roundview_catalog.errors import CODES, CatalogError, RequestError, RoundviewError
 from roundview_catalog.model import Catalog
+from roundview_federation.access.policy import purpose_of
 from roundview_federation.plan import Question
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.result import Result, SourceStatus
@@ -39,8 +40,8 @@ class Answers(Protocol):
     def catalog(self) -> Catalog:
         """Returns the catalog that new questions are answered with."""
 
-    def decide(self, principal: Principal) -> Decision:
-        """Returns what a principal may see of the current catalog."""
+    def decide(self, principal: Principal, purpose: str = "") -> Decision:
+        """Returns what a principal may see of the current catalog for a purpose."""
 
     async def run(self, question: Question, params: Mapping[str, Any], request: Request) -> Result:
         """Answers a question."""
@@ -91,9 +92,9 @@ class Door:
         self._making: dict[tuple[str, str], asyncio.Task[Operations]] = {}
         self._persisted: LRUCache[str, str] = LRUCache(_PERSISTED)
 
-    async def prepare(self, principal: Principal) -> Operations:
+    async def prepare(self, principal: Principal, purpose: str = "") -> Operations:
         """Returns the operations of the current catalog, made in a thread if they are new."""
-        catalog, decision = self._federation.catalog, self._federation.decide(principal)
+        catalog, decision = self._federation.catalog, self._federation.decide(principal, purpose)
         key = (catalog.version, decision.policy_shape)
         known = self._schemas.get(key)
         if known is not None:
@@ -117,14 +118,15 @@ class Door:
     async def answer(self, ask: Ask, request: Request) -> Answer:
         """Answers one request; never raises but for cancellation."""
         try:
-            operations = await self._operations(request.principal)
+            purpose = purpose_of(request)
+            operations = await self._operations(request.principal, purpose)
             try:
                 return await self._answer(operations, ask, request)
             except RequestError as error:
                 if error.code != "RV102":
                     raise
                 # The catalog changed between compiling and running: ask the new one.
-                current = await self.prepare(request.principal)
+                current = await self.prepare(request.principal, purpose)
                 if current is operations:
                     raise
                 return await self._answer(current, ask, request)
@@ -142,8 +144,8 @@ class Door:
         """Returns the SDL that a principal sees."""
         return (await self.prepare(principal)).door.text
 
-    async def _operations(self, principal: Principal) -> Operations:
-        catalog, decision = self._federation.catalog, self._federation.decide(principal)
+    async def _operations(self, principal: Principal, purpose: str) -> Operations:
+        catalog, decision = self._federation.catalog, self._federation.decide(principal, purpose)
         key = (catalog.version, decision.policy_shape)
         known = self._schemas.get(key)
         if known is not None:

@@ -100,7 +100,7 @@ def test_own_entities_fields_and_kinds_join_the_canonical_schema(catalog: Catalo
 
 
 def test_policy_is_compiled(catalog: Catalog) -> None:
-    agent = catalog.roles["agent"]
+    agent = catalog.policy.roles["agent"]
     assert agent.sees["payment"] == ("method", "amount", "currency", "paid_at")
     assert agent.sees["*"] is None
     assert set(agent.row_filter) == {"sales_order"}
@@ -111,7 +111,7 @@ def test_policy_is_compiled(catalog: Catalog) -> None:
 
 def test_without_a_policy_nobody_sees_anything(copy: Path) -> None:
     (copy / "policy.yaml").unlink()
-    assert loader.load(copy).roles == {}
+    assert loader.load(copy).policy.roles == {}
 
 
 @pytest.mark.row("A12")

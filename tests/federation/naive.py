@@ -162,6 +162,7 @@ class Naive:
         kept = "TRUE" if None in filters else " OR ".join(f"({one})" for one in filters)
         for name, value in principal.items():
             kept = kept.replace(f"principal.{name}", f"'{value}'")
+            shown = shown.replace(f"principal.{name}", f"'{value}'")
         return shown, kept
 
     def _load(self, name: str, by_owner: Mapping[Any, Any], federation: Federation) -> None:
@@ -192,9 +193,17 @@ def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _masked(entity: str, column: str, roles: Sequence[Rules]) -> str:
+    """Returns what the first role shows that shows the row, roles that do not mask it first."""
     reading = [role for role in roles if column not in role.hidden.get(entity, ())]
-    masks = [role.masks.get((entity, column)) for role in reading]
-    return column if not masks or None in masks else str(masks[0])
+    if not reading:
+        return column
+    masks = [(role, role.masks.get((entity, column))) for role in reading]
+    masks.sort(key=lambda one: one[1] is not None)
+    arms = " ".join(
+        f"WHEN {role.filters.get(entity, 'TRUE')} THEN {column if mask is None else mask}"
+        for role, mask in masks
+    )
+    return f"CASE {arms} END"
 
 
 def _stored(value: Any) -> Any:

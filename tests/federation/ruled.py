@@ -53,6 +53,18 @@ ROLES = {
             "individual": "source <> 'mail'",
         },
     ),
+    "partly": Rules(
+        hidden={"sales_order": ("status",), "individual": ("gender",)},
+        masks={
+            ("sales_order", "grand_total"): "round(grand_total, 0)",
+            ("engagement", "type"): "'open'",
+        },
+        filters={
+            "sales_order": "grand_total > 40",
+            "individual": "source = 'crm'",
+            "engagement": "type <> 'open'",
+        },
+    ),
     "narrower": Rules(
         filters={
             "sales_order": "grand_total < 60 OR status = 'returned'",
@@ -105,7 +117,8 @@ def principal(roles: tuple[str, ...]) -> Principal:
 def _policy(entities: Mapping[str, Entity]) -> str:
     lines = ["roles:"]
     for name, rules in ROLES.items():
-        lines += [f"  {name}:", "    purposes: [service]", "    sees:", '      "*": all']
+        lines += [f"  {name}:", "    purposes: [service]", "    actions: [allow_scan]"]
+        lines += ["    sees:", '      "*": all']
         for entity, hidden in rules.hidden.items():
             shown = [f for f in entities[entity].fields if f not in hidden]
             lines.append(f"      {entity}: {json.dumps(shown)}")

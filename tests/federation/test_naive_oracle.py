@@ -34,6 +34,8 @@ TOGETHER = (
     ("narrower", "narrow"),
     ("narrow", "careful"),
     ("careful", "everyone"),
+    ("partly", "narrow"),
+    ("partly", "careful"),
 )
 RULED = tuple(
     sorted(
@@ -175,7 +177,7 @@ async def _ask(
 def _expected(
     ruled: RuledEstate, wanted: Wanted, customer: str, roles: tuple[str, ...]
 ) -> list[tuple[Any, ...]]:
-    rules = [ROLES[role] for role in roles]
+    rules = [ROLES[role] for role in sorted(roles)]
     rows = ruled.naive.rows(wanted, customer, rules, {"region": "eu"})
     return [(*row[:4], *(_plain(value) for value in row[4:])) for row in rows]
 

@@ -145,7 +145,6 @@ def make_catalog(version: str = "v1", *, extra: Entity | None = None) -> Catalog
         root=Path(),
         canonical=canonical,
         sources={"pos": source},
-        roles={},
         survivorship={"": SurvivorRule("most_recent")},
     )
 
@@ -243,7 +242,7 @@ class Memory:
     asked: list[Question] = field(default_factory=list)
     raising: Exception | None = None
 
-    def decide(self, principal: Principal) -> Decision:
+    def decide(self, principal: Principal, purpose: str = "") -> Decision:
         fields = {
             name: frozenset(entity.types) - self.hidden.get(name, frozenset())
             for name, entity in self.catalog.canonical.entities.items()

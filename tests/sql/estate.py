@@ -193,7 +193,11 @@ def _write_catalog(
     )
     _dump(
         root / "policy.yaml",
-        {"roles": {"demo": {"purposes": ["service"], "sees": {"*": "all"}}}},
+        {
+            "roles": {
+                "demo": {"purposes": ["service"], "sees": {"*": "all"}, "actions": ["allow_scan"]}
+            }
+        },
     )
     for entity in entities:
         fields = {name: {"type": t, "comment": f"{name}."} for name, t in entity.fields.items()}

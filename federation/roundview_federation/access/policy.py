@@ -1,57 +1,84 @@
-"""Turns a principal's roles into one Decision: default deny, fields, filters, masks."""
+"""Turns a principal's roles and purpose into one Decision: default deny, fields, filters, masks."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from sqlglot import exp
 
 from roundview_catalog.errors import AccessError
-from roundview_catalog.model import COMMON_FIELDS, Catalog, Entity, Role
+from roundview_catalog.model import COMMON_FIELDS, Catalog, Entity
+from roundview_catalog.policy import Policy, Role
+from roundview_federation.access.cells import Cells
 from roundview_federation.request import Decision, Principal, Request
 
 DEMO = Principal(name="demo", roles=("demo",), purposes=("service",), default_purpose="service")
 """Who asks until authentication exists; the server then listens on loopback only."""
 
 
-def decide(catalog: Catalog, principal: Principal) -> Decision:
-    """Returns what the principal may see; unknown roles see nothing.
+def decide(
+    catalog: Catalog, principal: Principal, purpose: str = "", *, is_emergency: bool = False
+) -> Decision:
+    """Returns what a principal may see for a purpose ("": its default).
 
-    With several roles a field is readable if one of them reads it, a row if one of their
-    filters lets it through, and unmasked only if one of them that reads the field does not
-    mask it. A row that no filter judges TRUE is hidden.
+    Unknown roles see nothing. Only roles that have the purpose count, and those that break the
+    glass only in an emergency. With several, a row is shown if one of them shows it, and of a row
+    each value that one of those roles reads: masked only if all of those mask it. A row that no
+    filter judges TRUE is hidden.
     """
-    roles = [catalog.roles[name] for name in principal.roles if name in catalog.roles]
+    purpose = purpose or principal.default_purpose
+    policy = catalog.policy
+    roles = _roles(policy, principal, purpose, is_emergency=is_emergency)
     fields: dict[str, frozenset[str]] = {}
     filters: dict[str, tuple[exp.Expr, ...]] = {}
     masks: dict[tuple[str, str], exp.Expr] = {}
     for entity in catalog.canonical.entities.values():
-        seeing = [role for role in roles if _sees(role, entity) is not None]
+        sees = {role.name: _sees(role, entity, policy, purpose) for role in roles}
+        seeing = [role for role in roles if sees[role.name] is not None]
         if not seeing:
             continue
-        readable: set[str] = set()
-        for role in seeing:
-            readable |= _sees(role, entity) or set()
-        fields[entity.name] = frozenset(readable)
-        own = [role.row_filter.get(entity.name) for role in seeing]
-        if all(one is not None for one in own):
-            filters[entity.name] = tuple(one for one in own if one is not None)
+        readable = frozenset[str]().union(*(sees[role.name] or () for role in seeing))
+        fields[entity.name] = readable
+        cells = Cells(entity.name, seeing)
+        if cells.row_filters:
+            filters[entity.name] = cells.row_filters
         for name in readable:
-            reading = [role for role in seeing if name in (_sees(role, entity) or ())]
-            masking = [role.mask.get((entity.name, name)) for role in reading]
-            first = masking[0]
-            if first is not None and all(one is not None for one in masking):
-                masks[(entity.name, name)] = first
+            mask = cells.mask(name, [role for role in seeing if name in (sees[role.name] or ())])
+            if mask is not None:
+                masks[(entity.name, name)] = mask
+    consent = policy.consents.get(purpose)
     return Decision(
-        policy_shape=_shape(roles),
+        policy_shape=_shape(roles, purpose),
         catalog_version=catalog.version,
         fields=fields,
         row_filters=filters,
         masks=masks,
         actions=frozenset(action for role in roles for action in role.actions),
-        attributes=principal.attributes,
+        attributes=attributes_of(policy, principal),
+        purpose=purpose,
+        consent=consent,
     )
+
+
+def for_principal(decision: Decision, policy: Policy, principal: Principal) -> Decision:
+    """Returns the decision of equal roles and purpose, with the attributes of one principal."""
+    return replace(decision, attributes=attributes_of(policy, principal))
+
+
+def attributes_of(policy: Policy, principal: Principal) -> Mapping[str, Any]:
+    """Returns every attribute that rules may name: a text, or None where the principal has none.
+
+    What is neither a text nor a whole number is no attribute: a rule that names it shows nothing.
+    """
+    found: dict[str, Any] = {}
+    for name in policy.attributes:
+        value = principal.attributes.get(name)
+        is_plain = isinstance(value, str | int) and not isinstance(value, bool)
+        found[name] = str(value) if is_plain else None
+    return found
 
 
 def purpose_of(request: Request) -> str:
@@ -68,17 +95,53 @@ def purpose_of(request: Request) -> str:
     return purpose
 
 
-def _sees(role: Role, entity: Entity) -> set[str] | None:
-    always = {*COMMON_FIELDS, *entity.parents.values()}
+def may_scan(request: Request, decision: Decision) -> None:
+    """Raises RV300 where a request wants to scan and none of the roles allows it."""
+    if request.allow_scan and "allow_scan" not in decision.actions:
+        raise AccessError(
+            "no role of yours may read whole sources",
+            code="RV300",
+            hint="ask for less, or for a role with the action allow_scan",
+        )
+
+
+def _roles(policy: Policy, principal: Principal, purpose: str, *, is_emergency: bool) -> list[Role]:
+    """Returns the roles that count, in one order for all principals who have them."""
+    known = (policy.roles.get(name) for name in sorted(set(principal.roles)))
+    return [
+        role
+        for role in known
+        if role is not None
+        and purpose in role.purposes
+        and (is_emergency or not role.is_break_glass)
+    ]
+
+
+def _sees(role: Role, entity: Entity, policy: Policy, purpose: str) -> set[str] | None:
+    """Returns the fields that one role reads for a purpose, None where it knows no such entity."""
     if entity.name in role.sees:
         listed = role.sees[entity.name]
     elif "*" in role.sees:
         listed = role.sees["*"]
     else:
         return None
-    return set(entity.types) if listed is None else always | set(listed)
+    if not _is_for(policy, (entity.name, ""), purpose):
+        return None
+    always = {*COMMON_FIELDS, *entity.parents.values()}
+    readable = set(entity.types) if listed is None else always | set(listed)
+    return {
+        name for name in readable if name in always or _is_for(policy, (entity.name, name), purpose)
+    }
 
 
-def _shape(roles: Sequence[Role]) -> str:
-    names = ",".join(sorted(role.name for role in roles))
+def _is_for(policy: Policy, place: tuple[str, str], purpose: str) -> bool:
+    only = policy.only_for.get(place)
+    consent = policy.consents.get(purpose)
+    if consent is not None and place in consent.needed_by:
+        return False
+    return only is None or purpose in only
+
+
+def _shape(roles: Sequence[Role], purpose: str) -> str:
+    names = ",".join((purpose, *(role.name for role in roles)))
     return hashlib.sha256(names.encode()).hexdigest()[:16]

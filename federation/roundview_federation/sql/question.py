@@ -14,6 +14,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 
 from roundview_catalog.errors import EngineError, RequestError, SourceError
+from roundview_federation.access.policy import may_scan
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
 from roundview_federation.plan import Identifier
@@ -156,7 +157,8 @@ class SqlQuestions:
         self, text: str, request: Request, engine: DuckDBEngine, *, analyze: bool = False
     ) -> Explanation:
         """Says how a text is answered; with `analyze` it is answered, and its rows are dropped."""
-        decision = self.snapshot.decide(request.principal)
+        decision = self.snapshot.decide_for(request)
+        may_scan(request, decision)
         connectors = self.snapshot.connectors
         text = with_todays_ids(text, self._xref)
         if analyze:
@@ -194,7 +196,8 @@ class SqlQuestions:
                 "there is no such engine", code="RV102", hint=f"one of {', '.join(ENGINES)}"
             )
         snapshot = self.snapshot
-        decision = snapshot.decide(request.principal)
+        decision = snapshot.decide_for(request)
+        may_scan(request, decision)
         started = time.perf_counter()
         text = with_todays_ids(text, self._xref)
         planned = await self.prepare(
