@@ -89,7 +89,7 @@ class Questions:
         questions: Any = self.federation._questions()
         snapshot = self.federation.current
         decision = snapshot.decide(self.federation.principal)
-        planned = await questions.prepare(text, decision, allow_scan=True)
+        planned = await questions.plans.prepare(text, decision, allow_scan=True)
         for one in planned.reads.values():
             if one.read.relation != LOOKUP:
                 await plans_of(one, snapshot.planner, decision, is_bound=one.bound is not None)

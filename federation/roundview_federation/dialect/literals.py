@@ -57,7 +57,24 @@ def constant(text: str, type_: PgType, source: exp.Expr) -> exp.Expr:
     Raises RequestError: 22P02 and its like where PostgreSQL would, 0A000 for spellings that are
     not read here. The text itself is never repeated.
     """
-    return cast(string(_read(text, type_, source)), type_)
+    return cast(string(constant_text(text, type_, source)), type_)
+
+
+def constant_text(text: str, type_: PgType, source: exp.Expr) -> str:
+    """Returns what a constant says as DuckDB reads it; raises as `constant` does."""
+    name = type_.name
+    if name in _LIMITS:
+        match = _WHOLE.fullmatch(text)
+        if match is None:
+            raise refuse(TEXT, f"the text is not a value of type {type_}", source)
+        value = int(match.group(1)) if len(text) < 60 else 2**64
+        if not -_LIMITS[name] <= value < _LIMITS[name]:
+            raise refuse(RANGE, f"the number is out of range for type {type_}", source)
+        return str(value)
+    reader = _READERS.get(name)
+    if reader is None:
+        raise unsupported(f"a constant of type {type_}", source)
+    return reader(text, type_, source)
 
 
 def number_type(text: str, source: exp.Expr) -> tuple[str, PgType]:
@@ -109,22 +126,6 @@ def interval_node(parts: tuple[int, int, int]) -> exp.Expr:
     """Returns the constant interval of months, days and microseconds."""
     months, days, micros = parts
     return cast(string(f"{months} months {days} days {micros} microseconds"), INTERVAL)
-
-
-def _read(text: str, type_: PgType, source: exp.Expr) -> str:
-    name = type_.name
-    if name in _LIMITS:
-        match = _WHOLE.fullmatch(text)
-        if match is None:
-            raise refuse(TEXT, f"the text is not a value of type {type_}", source)
-        value = int(match.group(1)) if len(text) < 60 else 2**64
-        if not -_LIMITS[name] <= value < _LIMITS[name]:
-            raise refuse(RANGE, f"the number is out of range for type {type_}", source)
-        return str(value)
-    reader = _READERS.get(name)
-    if reader is None:
-        raise unsupported(f"a constant of type {type_}", source)
-    return reader(text, type_, source)
 
 
 def _text(text: str, type_: PgType, source: exp.Expr) -> str:
@@ -241,4 +242,4 @@ _READERS = {
     "interval": _interval,
 }
 
-__all__ = ["constant", "interval_node", "interval_parts", "number", "number_type"]
+__all__ = ["constant", "constant_text", "interval_node", "interval_parts", "number", "number_type"]

@@ -97,12 +97,3 @@ def narrow(conditions: Sequence[Turned], verdicts: Sequence[Verdict], names: Nam
             narrowed.keys.insert(0 if one.key.is_record_key else len(narrowed.keys), one.key)
         narrowed.is_exact &= is_exact
     return narrowed
-
-
-def narrowing(
-    unfolded: Unfolded, values: Mapping[str, Any], capabilities: Capabilities
-) -> Narrowed | None:
-    """Returns how conditions with these values narrow a branch, None where no row can match."""
-    conditions = turned(unfolded, frozenset(values), capabilities)
-    verdicts = judged(conditions, values)
-    return None if verdicts is None else narrow(conditions, verdicts, {})

@@ -4,6 +4,9 @@ relations  what there is to ask, for one principal
 derived    which relations are computed from others, and the SELECT of each: customers, coverage,
            hiding (what is left of it for whom)
 expansion  their SELECTs in the place of their names
+plans, fingerprint, sharing, witness
+           one plan for questions that differ in constants, where these decide nothing else
+planned    what a planned question is
 planning   text -> reads, with a plan for each, and the residual
 strategy   which reads wait for the keys of others
 tables     rows that arrived -> Arrow

@@ -13,13 +13,14 @@ from sqlglot import exp
 
 from roundview_catalog.expressions import conjuncts
 from roundview_federation.dialect.scopes import column, identifier
+from roundview_federation.rewrite.query.conditions import ValuesDecide
 from roundview_federation.rewrite.query.restrict import is_strict
 from roundview_federation.sql.customers import BASE, RECORDS
 from roundview_federation.sql.derived import Relations, Template
 from roundview_federation.sql.hiding import arms, union_all
 
 _POSITIVE = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between, exp.In)
-_NEVER = (exp.Query, exp.AggFunc, exp.Window, exp.Anonymous, exp.Parameter)
+_NEVER = (exp.Query, exp.AggFunc, exp.Window, exp.Anonymous)
 _CUT = ("group", "distinct", "limit", "offset", "order")
 
 
@@ -133,7 +134,13 @@ def _ask_below(arm: exp.Select, value: exp.Column, asked: _Asked, relations: Rel
 
 
 def _can_be(value: exp.Literal, tree: exp.Expr) -> bool:
-    """Tells whether a constant column can fulfil an equality or a list of texts."""
+    """Tells whether a constant column can fulfil an equality or a list of texts.
+
+    Raises ValuesDecide where that is for parameters to say.
+    """
+    unknown = [int(one.this.name) for one in tree.find_all(exp.Parameter)]
+    if unknown:
+        raise ValuesDecide(*unknown)
     others: list[exp.Expr] = []
     if isinstance(tree, exp.EQ):
         others = [side for side in (tree.left, tree.right) if not isinstance(side, exp.Column)]

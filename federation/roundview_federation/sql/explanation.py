@@ -11,7 +11,7 @@ from sqlglot import exp
 from roundview_federation.connectors.port import Connector
 from roundview_federation.plan import Plan
 from roundview_federation.request import Decision
-from roundview_federation.sql.planning import PlannedQuery, PlannedRead
+from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.running import Fetched, ReadRun
 
 

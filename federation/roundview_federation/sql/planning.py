@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -12,13 +11,13 @@ from roundview_catalog.types import Type
 from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.gate import gate
 from roundview_federation.dialect.names import resolve
-from roundview_federation.dialect.translate import OutputColumn, translate
+from roundview_federation.dialect.translate import translate
 from roundview_federation.key_sets import in_keys, keyset_of
-from roundview_federation.plan import FirstRows, Fold, Lookup, Plan, Question, Section
+from roundview_federation.plan import FirstRows, Lookup, Plan, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.mirrors import lent
-from roundview_federation.rewrite.query.conditions import Plain, plain
+from roundview_federation.rewrite.query.conditions import Later, Plain, ValuesDecide, plain
 from roundview_federation.rewrite.query.folds import Folding, foldings
 from roundview_federation.rewrite.query.handing import hand_on
 from roundview_federation.rewrite.query.merge import merge
@@ -29,6 +28,7 @@ from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct, without_lookup
 from roundview_federation.sql.expansion import expand
 from roundview_federation.sql.folding import partial_type
+from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.points import is_point
 from roundview_federation.sql.relations import LOOKUP_COLUMNS, is_ours
 from roundview_federation.sql.shrinking import (
@@ -38,53 +38,12 @@ from roundview_federation.sql.shrinking import (
     inputs_of,
     shrunk,
 )
-from roundview_federation.sql.strategy import Choice, Estimate, choose, estimate
+from roundview_federation.sql.strategy import Estimate, choose, estimate
+from roundview_federation.sql.witness import Witness
 
 WHO, ROWS, KEYS = "who", "rows", "k"
 """Names of the customers, the section and the key values of every read: equal reads of different
 questions share their plan."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRead:
-    """How one read is answered: alone, and bound by the keys that `choice` waits for.
-
-    `columns` are those of its table; with a `fold` they are made of the rows' `inputs`.
-    `customers` are ids that the question itself names (None: any). `key` is the parameter of the
-    keys; it is empty where they are customers. `is_point` tells whether an index finds the rows.
-    """
-
-    read: Read
-    columns: Mapping[str, Type]
-    choice: Choice
-    alone: Section
-    bound: Section | None
-    conditions: Plain
-    customers: tuple[str, ...] | None
-    key: str = ""
-    is_point: bool = False
-    fold: Fold | None = None
-    folded_inputs: Mapping[str, Type] = field(default_factory=dict)
-    questions: dict[bool, Question] = field(default_factory=dict, compare=False)
-    """what the planner is asked, by whether the read is bound: made when it is first needed"""
-
-    @property
-    def inputs(self) -> Mapping[str, Type]:
-        """Returns the columns of the rows that sources are asked for."""
-        return self.columns if self.fold is None else self.folded_inputs
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedQuery:
-    """A whole question: reads in an order in which nobody waits for a later one."""
-
-    shape: str
-    reads: Mapping[str, PlannedRead]
-    residual: exp.Query
-    text: str
-    columns: tuple[OutputColumn, ...]
-    uses_clock: bool
-    direct: Direct | None = None
 
 
 def plan_query(
@@ -100,7 +59,27 @@ def plan_query(
     `schema` is what the asker can name. Without the asker's `decision` nothing is left to sources
     that depends on rules.
     """
-    tree = expand(resolve(gate(text), schema), schema)
+    return plan_tree(
+        text, gate(text), planner, schema, Witness(), allow_scan=allow_scan, decision=decision
+    )
+
+
+def plan_tree(
+    text: str,
+    tree: exp.Query,
+    planner: Planner,
+    schema: Relations,
+    witness: Witness,
+    *,
+    allow_scan: bool,
+    decision: Decision | None = None,
+) -> PlannedQuery:
+    """Does what `plan_query` does with the tree of the text, in which there may be parameters.
+
+    Where their texts decide, those of the witness do. Raises ValuesDecide where one of them has
+    to stand in the tree itself.
+    """
+    tree = expand(resolve(tree, schema), schema)
     reading = merge(read(tree, schema))
     hand_on(reading.reads)
     types = {
@@ -113,14 +92,14 @@ def plan_query(
     has_ours = any(is_ours(one.relation) for one in rest.values())
     finished = None if has_ours else direct(over, rest, only)
     if finished is None and decision is not None:
-        spare(reading, exactness(schema, planner, decision))
+        spare(reading, exactness(schema, planner, decision, witness))
         types = {
             name: {column: types[name][column] for column in one.columns}
             for name, one in reading.reads.items()
         }
     reads = _planned(reading.reads, types, planner, schema, allow_scan=allow_scan)
     if finished is None and decision is not None:
-        types = {**types, **_shrunk(reading, reads, types, planner, decision)}
+        types = {**types, **_shrunk(reading, reads, types, planner, decision, witness)}
     translated = translate(reading.residual, types)
     if finished is not None and lookup and reads[finished.read].choice.bind != _found(lookup):
         finished = None
@@ -136,6 +115,8 @@ def plan_query(
         columns=translated.columns,
         uses_clock=translated.uses_clock,
         direct=finished,
+        parameters=translated.parameters,
+        decided=tuple(witness.decided),
     )
 
 
@@ -145,6 +126,7 @@ def _shrunk(
     types: Mapping[str, Mapping[str, Type]],
     planner: Planner,
     decision: Decision,
+    witness: Witness,
 ) -> dict[str, Mapping[str, Type]]:
     """Folds reads where that leaves few rows, in place; returns the types of what they bring."""
     best: dict[int, tuple[Folding, Shrunk]] = {}
@@ -160,7 +142,7 @@ def _shrunk(
             for name, column in other.choice.bind.of
             if name == one.read.name
         ]
-        found = shrunk(one, planned.alone, waited_for, planner, decision)
+        found = shrunk(one, planned.alone, waited_for, planner, decision, witness)
         known = best.get(id(one.select))
         if found is not None and (
             known is None or found.rows - found.groups > known[1].rows - known[1].groups
@@ -232,7 +214,7 @@ def _planned(
     allow_scan: bool,
 ) -> dict[str, PlannedRead]:
     conditions: dict[str, Plain] = {}
-    customers: dict[str, tuple[str, ...] | None] = {}
+    customers: dict[str, tuple[str | Later, ...] | None] = {}
     estimates = {}
     for name, one in reads.items():
         if is_ours(one.relation):
@@ -298,20 +280,25 @@ def _is_like(bind: Bind, own: Mapping[str, Type], types: Mapping[str, Mapping[st
 
 def _asked(
     one: Read, types: Mapping[str, Type], late: frozenset[str]
-) -> tuple[Plain, tuple[str, ...] | None]:
+) -> tuple[Plain, tuple[str | Later, ...] | None]:
     """Splits the plain conditions of a read into those on the customer and the others.
 
     Nobody can be asked by `late` columns: they are known when rows are there.
     """
     found = plain(one.where, types)
-    customers: tuple[str, ...] | None = None
+    customers: tuple[str | Later, ...] | None = None
     kept = []
     for tree in found.trees:
         if isinstance(tree, exp.EQ) and tree.this.name == "customer_id":
             keyset = keyset_of(tree)
             values = found.values[keyset[1]] if keyset else [found.values[tree.expression.name]]
-            known = tuple(str(value) for value in values)
-            customers = known if customers is None else tuple(c for c in customers if c in known)
+            known = tuple(one if isinstance(one, Later) else str(one) for one in values)
+            if customers is not None:
+                unknown = [one.number for one in (*customers, *known) if isinstance(one, Later)]
+                if unknown:
+                    raise ValuesDecide(*unknown)
+                known = tuple(one for one in customers if one in known)
+            customers = known
         elif tree.this.name not in late:
             kept.append(tree)
     return Plain(tuple(kept), found.values), customers
@@ -368,11 +355,3 @@ def _with_lookup(section: Section) -> Section:
 def _with_key(section: Section, bind: Bind, key: str) -> Section:
     tree = section.tree.copy()
     return replace(section, tree=tree.where(in_keys(exp.column(bind.column), key), copy=False))
-
-
-def known_values(planned: PlannedRead) -> Mapping[str, Any]:
-    """Returns the parameters of a read that are known before it runs, lists as dictionaries."""
-    return {
-        name: dict.fromkeys(value) if isinstance(value, list) else value
-        for name, value in planned.conditions.values.items()
-    }

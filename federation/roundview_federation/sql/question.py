@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
-from cachetools import LRUCache
 
 from roundview_catalog.errors import EngineError, RequestError, SourceError
 from roundview_federation.access.policy import may_scan
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
 from roundview_federation.plan import Identifier
-from roundview_federation.request import Decision, Request
+from roundview_federation.request import Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.aliases import with_todays_ids
-from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.direct import MOST_ROWS
 from roundview_federation.sql.explanation import Explanation, explain
-from roundview_federation.sql.planning import PlannedQuery, plan_query, plans_of
-from roundview_federation.sql.relations import is_ours, visible
+from roundview_federation.sql.planned import PlannedQuery
+from roundview_federation.sql.planning import plans_of
+from roundview_federation.sql.plans import Plans
+from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.running import Asked, Fetched, fetch
 from roundview_federation.sql.trino.choosing import estimated_bytes, is_for_others
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 AUTO, DIRECT, EMBEDDED, TRINO = "auto", "direct", "embedded", "trino"
 ENGINES = (AUTO, DIRECT, EMBEDDED, TRINO)
 
-_PLANS = 256
 _UNREADABLE = "RV506"
 """What Trino says where one of its connectors fails."""
 
@@ -120,38 +118,7 @@ class SqlQuestions:
         self._clock = clock
         self._find = find
         self._trino = trino
-        self._plans: LRUCache[tuple[str, str, bool, bool], PlannedQuery] = LRUCache(_PLANS)
-        self._relations: LRUCache[str, Relations] = LRUCache(_PLANS)
-
-    def relations(self, decision: Decision) -> Relations:
-        """Returns what everyone with the same rules can name; made once."""
-        found = self._relations.get(decision.policy_shape)
-        if found is None:
-            found = self._relations[decision.policy_shape] = visible(
-                self.snapshot.catalog, decision
-            )
-        return found
-
-    async def prepare(
-        self, text: str, decision: Decision, *, allow_scan: bool, is_for_trino: bool = False
-    ) -> PlannedQuery:
-        """Returns the plan of a text for everyone with the same rules; made once, in a thread.
-
-        Trino reads the tables itself: for it, nothing is left to what our connectors prove.
-        """
-        key = (text, decision.policy_shape, allow_scan, is_for_trino)
-        planned = self._plans.get(key)
-        if planned is None:
-            planned = await asyncio.to_thread(
-                plan_query,
-                text,
-                self.snapshot.planner,
-                self.relations(decision),
-                allow_scan=allow_scan,
-                decision=None if is_for_trino else decision,
-            )
-            self._plans[key] = planned
-        return planned
+        self.plans = Plans(snapshot)
 
     async def explain(
         self, text: str, request: Request, engine: DuckDBEngine, *, analyze: bool = False
@@ -161,8 +128,9 @@ class SqlQuestions:
         may_scan(request, decision)
         connectors = self.snapshot.connectors
         text = with_todays_ids(text, self._xref)
+        planned = await self.plans.as_written(text, decision, allow_scan=request.allow_scan)
         if analyze:
-            result = await self.run(text, request, engine)
+            result = await self._run(text, request, engine, planned=planned)
             needed = sum([batch.num_rows async for batch in result.batches()])
             runs = result.fetched.runs
             plans = {name: run.plan for name, run in runs.items() if run.plan is not None}
@@ -171,7 +139,6 @@ class SqlQuestions:
             explained.rows_needed = needed
             explained.measured = self._measured(result.planned)
             return explained
-        planned = await self.prepare(text, decision, allow_scan=request.allow_scan)
         planner = self.snapshot.planner
         plans = {
             name: await plans_of(one, planner, decision, is_bound=one.bound is not None)
@@ -195,14 +162,29 @@ class SqlQuestions:
             raise RequestError(
                 "there is no such engine", code="RV102", hint=f"one of {', '.join(ENGINES)}"
             )
+        text = with_todays_ids(text, self._xref)
+        return await self._run(text, request, engine, choice=choice)
+
+    async def _run(
+        self,
+        text: str,
+        request: Request,
+        engine: DuckDBEngine,
+        *,
+        choice: str = AUTO,
+        planned: PlannedQuery | None = None,
+    ) -> SqlResult:
         snapshot = self.snapshot
         decision = snapshot.decide_for(request)
         may_scan(request, decision)
         started = time.perf_counter()
-        text = with_todays_ids(text, self._xref)
-        planned = await self.prepare(
-            text, decision, allow_scan=request.allow_scan, is_for_trino=choice == TRINO
-        )
+        allow_scan = request.allow_scan
+        if planned is None and choice == TRINO:
+            planned = await self.plans.as_written(
+                text, decision, allow_scan=allow_scan, is_for_trino=True
+            )
+        elif planned is None:
+            planned = await self.plans.prepare(text, decision, allow_scan=allow_scan)
         prepared = time.perf_counter()
         if choice == DIRECT and planned.direct is None:
             raise RequestError(
@@ -228,8 +210,11 @@ class SqlQuestions:
             if choice == TRINO:
                 return await self._on_trino(planned, asked, prepared - started)
             if choice == AUTO and not request.is_partial and self._is_large(planned):
+                whole = await self.plans.as_written(
+                    text, decision, allow_scan=allow_scan, is_for_trino=True
+                )
                 try:
-                    return await self._on_trino(planned, asked, prepared - started)
+                    return await self._on_trino(whole, asked, prepared - started)
                 except RequestError as error:
                     if not is_for_others(error):
                         raise
@@ -254,8 +239,10 @@ class SqlQuestions:
             for name, run in fetched.runs.items():
                 if run.is_here or run.table.num_rows:
                     await session.load(name, run.table.schema, run.table.to_batches())
-            values = {"now": self._clock()} if planned.uses_clock else None
-            stream = await session.stream(planned.text, values)
+            values: dict[str, Any] = {**planned.values}
+            if planned.uses_clock:
+                values["now"] = self._clock()
+            stream = await session.stream(planned.text, values or None)
             return SqlResult(
                 planned.columns,
                 planned,

@@ -22,14 +22,8 @@ from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.folding import as_folded
 from roundview_federation.sql.key_values import KeyValues
 from roundview_federation.sql.own_rows import own_rows
-from roundview_federation.sql.planning import (
-    ROWS,
-    WHO,
-    PlannedQuery,
-    PlannedRead,
-    known_values,
-    plans_of,
-)
+from roundview_federation.sql.planned import PlannedQuery, PlannedRead, known_values
+from roundview_federation.sql.planning import ROWS, WHO, plans_of
 from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.strategy import MOST_KEYS
@@ -165,7 +159,7 @@ async def _read(
         return await _own(planned, asked)
     customers: dict[str, Customers] = {}
     params = {**asked.params, **known_values(planned)}
-    by = planned.customers
+    by = None if planned.customers is None else tuple(map(str, planned.customers))
     if by is not None:
         # An id of before a merge still leads to records, which have another id now.
         by = tuple(one for one in by if asked.xref.resolve_id(one) == one)
@@ -282,8 +276,7 @@ async def _keys(
 
 
 async def _look_up(planned: PlannedRead, asked: Asked) -> ReadRun:
-    kind, value = planned.read.arguments
-    found = await asked.find(Identifier(kind, value))
+    found = await asked.find(Identifier(*map(str, planned.read.arguments)))
     if found.error is not None:
         raise found.error
     rows = [] if found.customer_id is None else [(found.customer_id, found.link_state)]

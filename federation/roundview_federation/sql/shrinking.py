@@ -15,7 +15,7 @@ from roundview_federation.planner import Planner, unfoldings
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.fold import folded
 from roundview_federation.rewrite.mirrors import lent
-from roundview_federation.rewrite.narrow import Narrowed, narrowing
+from roundview_federation.rewrite.narrow import Narrowed
 from roundview_federation.rewrite.presence import TYPED
 from roundview_federation.rewrite.push import FragmentDraft, is_folding, push
 from roundview_federation.rewrite.query.conditions import plain
@@ -26,6 +26,7 @@ from roundview_federation.rewrite.unfold import Unfolded
 from roundview_federation.sql.direct import LATE_COLUMNS
 from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.strategy import selectivity, table_rows
+from roundview_federation.sql.witness import Witness
 
 ROWS_PER_GROUP = 20
 """Below so many rows of a group, a server takes longer to group than to send."""
@@ -55,6 +56,7 @@ def exactness(
     types: Mapping[str, Mapping[str, Type]],
     planner: Planner,
     decision: Decision,
+    witness: Witness,
 ) -> IsExact:
     """Returns what tells whether all sources of a read apply a condition as the asker means it.
 
@@ -69,7 +71,10 @@ def exactness(
         names = {column.name for column in tree.find_all(exp.Column)}
         if not found.is_whole or not found.trees or names & late:
             return False
-        if any(isinstance(value, str) and not value.strip() for value in found.values.values()):
+        if any(
+            isinstance(value, str) and not value.strip()
+            for value in witness.said(found.values).values()
+        ):
             # Blank text is no value, but may be one of the source.
             return False
         branches = planner.catalog.branches(one.relation)
@@ -78,7 +83,7 @@ def exactness(
             capabilities = planner.connectors[unfolded.branch.source].capabilities
             for condition in found.trees:
                 asked = replace(unfolded, where=condition)
-                narrowed = narrowing(asked, found.values, capabilities)
+                narrowed = witness.narrowing(asked, found.values, capabilities)
                 if narrowed is None:
                     break
                 if not _is_exact(narrowed, unfolded, capabilities.dialect):
@@ -94,6 +99,7 @@ def shrunk(
     waited_for: Collection[str],
     planner: Planner,
     decision: Decision,
+    witness: Witness,
 ) -> Shrunk | None:
     """Returns how a read is folded where that leaves few rows, None where it does not.
 
@@ -107,7 +113,7 @@ def shrunk(
     rows = groups = 0.0
     for unfolded in unfoldings(section, decision, planner, branches, section.columns):
         capabilities = planner.connectors[unfolded.branch.source].capabilities
-        narrowed = narrowing(unfolded, section.values, capabilities)
+        narrowed = witness.narrowing(unfolded, section.values, capabilities)
         if narrowed is None:
             continue
         own = table_rows(unfolded.branch, planner.catalog)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -29,20 +29,79 @@ _FLIPPED: Mapping[type[exp.Expr], type[exp.Binary]] = {
     exp.GTE: exp.LTE,
 }
 _WHOLE = {Kind.INTEGER: 31, Kind.BIGINT: 63}
+_MOMENTS = (exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ)
 _MOST_VALUES = 10_000
 _ONE_PART = re.compile(r"([+-]?[0-9]{1,6}) (YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?")
+
+
+class ValuesDecide(Exception):
+    """A plan cannot be made without the values of parameters of the asker: `numbers` from 1 on."""
+
+    def __init__(self, *numbers: int) -> None:
+        super().__init__(numbers)
+        self.numbers = frozenset(numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A constant of a column's type whose text the plan does not know: the asker's `$number`.
+
+    `node` is that parameter, perhaps in a cast.
+    """
+
+    node: exp.Expr
+    type: Type
+
+    @property
+    def number(self) -> int:
+        """Returns the number of the parameter, from 1 on."""
+        inner = self.node.this if isinstance(self.node, exp.Cast) else self.node
+        return int(inner.this.name)
+
+    def value(self, texts: Sequence[str]) -> Any:
+        """Returns the value for the texts of all parameters, None where it is not of the type."""
+        text = texts[self.number - 1]
+        if not isinstance(self.node, exp.Cast):
+            return _text(text, self.type)
+        if self.node.to.this in _MOMENTS:
+            return _value(exp.Cast(this=exp.Literal.string(text), to=self.node.to), self.type)
+        return _number(text, self.type)
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
     """Conditions over parameters, and the parameters' values; lists where a column is in them.
 
-    `is_whole` tells whether they say all that was asked.
+    A value that is not known yet is a `Later`. `is_whole` tells whether they say all that was
+    asked.
     """
 
     trees: tuple[exp.Expr, ...]
     values: Mapping[str, Any]
     is_whole: bool = True
+
+
+def said(values: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any] | None:
+    """Returns values of which some are known later; None where a text says none, or one twice.
+
+    A text that is blank is no value of a source: it says none.
+    """
+    found = {}
+    for name, value in values.items():
+        found[name] = _said(value, texts)
+        if found[name] is None:
+            return None
+    return found
+
+
+def _said(value: Any, texts: Sequence[str]) -> Any:
+    if isinstance(value, Later):
+        known = value.value(texts)
+        return None if isinstance(known, str) and not known.strip() else known
+    if not isinstance(value, list | tuple | frozenset):
+        return value
+    several = [_said(one, texts) for one in value]
+    return None if None in several or len(set(several)) < len(several) else type(value)(several)
 
 
 def plain(where: list[exp.Expr], types: Mapping[str, Type]) -> Plain:
@@ -137,6 +196,8 @@ def _alternatives(node: exp.Or, types: Mapping[str, Type]) -> Iterator[_Comparis
 def _value(node: exp.Expr, type_: Type) -> Any:
     """Returns a constant as a value of a column's type, None where it is none or another's."""
     node = node.unnest()
+    if isinstance(node.this if isinstance(node, exp.Cast) else node, exp.Parameter):
+        return Later(node, type_)
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:
         return _number("-" + node.this.name, type_)
     if isinstance(node, exp.Boolean):

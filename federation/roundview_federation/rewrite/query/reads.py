@@ -14,8 +14,10 @@ from itertools import count
 from sqlglot import exp
 
 from roundview_catalog.errors import InternalError
+from roundview_catalog.types import Kind, Type
 from roundview_federation.dialect.grouping import is_aggregate
 from roundview_federation.dialect.recursion import is_recursive
+from roundview_federation.rewrite.query.conditions import Later
 from roundview_federation.rewrite.query.restrict import restrict
 from roundview_federation.rewrite.query.sources import (
     Arm,
@@ -119,16 +121,16 @@ class _Walker:
         if not isinstance(source, exp.Table):
             return Derived((), is_open=False)
         if isinstance(source.this, exp.Anonymous) and source.this.name.lower() == LOOKUP:
-            return self._table(source, LOOKUP, tuple(one.name for one in source.this.expressions))
+            return self._table(source, LOOKUP, *map(_argument, source.this.expressions))
         if not isinstance(source.this, exp.Identifier):
             return Derived((), is_open=False)
         if source.name in ctes and not source.args.get("db"):
             return ctes[source.name]
         if source.name not in self._relations:
             raise InternalError(f"{source.name} passed the resolver and is no relation")
-        return self._table(source, source.name, ())
+        return self._table(source, source.name)
 
-    def _table(self, source: exp.Table, relation: str, arguments: tuple[str, ...]) -> Derived:
+    def _table(self, source: exp.Table, relation: str, *arguments: str | Later) -> Derived:
         one = Read(next(self._names), relation, arguments=arguments)
         self.reads[one.name] = one
         alias = source.alias_or_name if source.alias else relation
@@ -200,6 +202,10 @@ def _cut(node: exp.Expr, inner: Derived) -> Derived:
     """Returns what a query in parentheses is with its own LIMIT and OFFSET."""
     is_cut = any(node.args.get(part) for part in ("limit", "offset"))
     return Derived(inner.arms, inner.is_open and not is_cut)
+
+
+def _argument(node: exp.Expr) -> str | Later:
+    return Later(node, Type(Kind.TEXT)) if isinstance(node, exp.Parameter) else node.name
 
 
 def _name(node: exp.Expr) -> tuple[str, str]:

@@ -18,7 +18,8 @@ from roundview_federation.rewrite.query.sources import Bind, Derived, Inner, Rea
 _STRICT = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Like, exp.Between, exp.In)
 # What tells one row from another run of the same row, or cannot be said of one table's rows.
 _INSIDE = "$inside"
-_NEVER = (exp.Query, exp.AggFunc, exp.Window, exp.Rand, exp.Anonymous, exp.Parameter)
+_NEVER = (exp.Query, exp.AggFunc, exp.Window, exp.Rand, exp.Anonymous)
+_CONSTANT = (exp.Literal, exp.Cast, exp.Parameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _transitive(conditions: list[_Condition]) -> Iterator[_Condition]:
         tree = condition.tree
         if condition.narrows is None and isinstance(tree, exp.EQ):
             for column, value in ((tree.left, tree.right), (tree.right, tree.left)):
-                if isinstance(column, exp.Column) and isinstance(value, exp.Literal | exp.Cast):
+                if isinstance(column, exp.Column) and isinstance(value, _CONSTANT):
                     constants[(column.table, column.name)] = value
     for condition in conditions:
         tree = condition.tree

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from roundview_federation.rewrite.query.conditions import Later
+
 
 @dataclass(frozen=True, slots=True)
 class Bind:
@@ -24,8 +26,8 @@ class Read:
     """Rows of one relation: what one reference to it in a query needs of it.
 
     `where` are conjuncts over the relation's columns, unqualified. `arguments` are those of
-    `lookup(kind, value)`. `spared` are columns of conditions that hold for every row that comes, so
-    that they need not come themselves.
+    `lookup(kind, value)`; the value may be known later. `spared` are columns of conditions that
+    hold for every row that comes, so that they need not come themselves.
     """
 
     name: str
@@ -33,7 +35,7 @@ class Read:
     columns: dict[str, None] = field(default_factory=dict)
     where: list[exp.Expr] = field(default_factory=list)
     binds: list[Bind] = field(default_factory=list)
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str | Later, ...] = ()
     spared: set[str] = field(default_factory=set)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.types import Kind
 from roundview_federation.dialect.trino_types import NOT_ON_TRINO
-from roundview_federation.sql.planning import PlannedQuery
+from roundview_federation.sql.planned import PlannedQuery
 
 _TEXT_BYTES: Final = 24
 _BYTES: Final[Mapping[Kind, int]] = MappingProxyType(

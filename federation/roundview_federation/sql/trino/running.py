@@ -17,7 +17,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.trino.place import places_of, xref_of
 from roundview_federation.sql.own_rows import own_rows
-from roundview_federation.sql.planning import PlannedQuery, PlannedRead
+from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.running import Asked
 from roundview_federation.sql.streaming import too_many_rows
@@ -106,7 +106,7 @@ def _rows(
     found: Mapping[str, list[tuple[Any, ...]]],
     reading: Reading,
 ) -> exp.Query:
-    customers = one.customers
+    customers = None if one.customers is None else tuple(map(str, one.customers))
     section = one.alone
     bind = one.choice.bind
     is_of_customers = bind is not None and bind.column == "customer_id"
@@ -130,8 +130,7 @@ def _hands_on(planned: PlannedQuery) -> bool:
 
 
 async def _look_up(one: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
-    kind, value = one.read.arguments
-    found = await asked.find(Identifier(kind, value))
+    found = await asked.find(Identifier(*map(str, one.read.arguments)))
     if found.error is not None:
         raise found.error
     return [] if found.customer_id is None else [(found.customer_id, found.link_state)]

@@ -1,0 +1,75 @@
+"""Decides what a planned question is: reads in order, and what is left for the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from roundview_catalog.types import Type
+from roundview_federation.dialect.translate import OutputColumn
+from roundview_federation.dialect.types import PgType
+from roundview_federation.plan import Fold, Question, Section
+from roundview_federation.rewrite.query.conditions import Later, Plain
+from roundview_federation.rewrite.query.sources import Read
+from roundview_federation.sql.direct import Direct
+from roundview_federation.sql.strategy import Choice
+from roundview_federation.sql.witness import Decided
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRead:
+    """How one read is answered: alone, and bound by the keys that `choice` waits for.
+
+    `columns` are those of its table; with a `fold` they are made of the rows' `inputs`.
+    `customers` are ids that the question itself names (None: any). `key` is the parameter of the
+    keys; it is empty where they are customers. `is_point` tells whether an index finds the rows.
+    """
+
+    read: Read
+    columns: Mapping[str, Type]
+    choice: Choice
+    alone: Section
+    bound: Section | None
+    conditions: Plain
+    customers: tuple[str | Later, ...] | None
+    key: str = ""
+    is_point: bool = False
+    fold: Fold | None = None
+    folded_inputs: Mapping[str, Type] = field(default_factory=dict)
+    questions: dict[bool, Question] = field(default_factory=dict, compare=False)
+    """what the planner is asked, by whether the read is bound: made when it is first needed"""
+
+    @property
+    def inputs(self) -> Mapping[str, Type]:
+        """Returns the columns of the rows that sources are asked for."""
+        return self.columns if self.fold is None else self.folded_inputs
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedQuery:
+    """A whole question: reads in an order in which nobody waits for a later one."""
+
+    shape: str
+    reads: Mapping[str, PlannedRead]
+    residual: exp.Query
+    text: str
+    columns: tuple[OutputColumn, ...]
+    uses_clock: bool
+    direct: Direct | None = None
+    parameters: Mapping[int, PgType] = field(default_factory=dict)
+    """types of the asker's $1, $2 … in the residual"""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """what they say, by their names in the residual"""
+    decided: tuple[Decided, ...] = ()
+    """what of their texts decided how the question is planned"""
+
+
+def known_values(planned: PlannedRead) -> Mapping[str, Any]:
+    """Returns the parameters of a read that are known before it runs, lists as dictionaries."""
+    return {
+        name: dict.fromkeys(value) if isinstance(value, list) else value
+        for name, value in planned.conditions.values.items()
+    }

@@ -1,0 +1,119 @@
+"""Decides which plan a text has: one of its own, or one that others with its shape made."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cachetools import LRUCache
+from sqlglot import exp
+
+from roundview_federation.dialect.gate import gate
+from roundview_federation.request import Decision
+from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.derived import Relations
+from roundview_federation.sql.fingerprint import Fingerprint, fingerprint
+from roundview_federation.sql.planned import PlannedQuery
+from roundview_federation.sql.planning import plan_query, plan_tree
+from roundview_federation.sql.relations import visible
+from roundview_federation.sql.sharing import bound, plan_shared
+from roundview_federation.sql.witness import Witness
+
+_MOST = 256
+_VARIANTS = 4
+"""Plans that are kept of one shape for values of which sources make something else."""
+
+_Key = tuple[str, str, bool]
+"""A text or its shape, the rules of the asker, and whether scans are allowed."""
+
+
+class Plans:
+    """Makes and keeps the plans of SQL texts for one catalog snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._relations: LRUCache[str, Relations] = LRUCache(_MOST)
+        self._plans: LRUCache[_Key, PlannedQuery] = LRUCache(_MOST)
+        self._written: LRUCache[tuple[str, str, bool, bool], PlannedQuery] = LRUCache(_MOST)
+        self._free: LRUCache[_Key, frozenset[int]] = LRUCache(_MOST)
+        self._shared: LRUCache[tuple[_Key, tuple[str, ...]], list[PlannedQuery]] = LRUCache(_MOST)
+        """plans that questions share, by their shape and the constants that name them"""
+
+    def relations(self, decision: Decision) -> Relations:
+        """Returns what everyone with the same rules can name; made once."""
+        found = self._relations.get(decision.policy_shape)
+        if found is None:
+            found = self._relations[decision.policy_shape] = visible(
+                self._snapshot.catalog, decision
+            )
+        return found
+
+    async def prepare(self, text: str, decision: Decision, *, allow_scan: bool) -> PlannedQuery:
+        """Returns the plan of a text for everyone with the same rules.
+
+        It is made in a thread, once for all texts that differ in constants on which it does not
+        depend.
+        """
+        key = (text, decision.policy_shape, allow_scan)
+        planned = self._plans.get(key)
+        if planned is None:
+            known = fingerprint(text)
+            planned = None if known is None else self.of_others(text, known, key)
+            if planned is None:
+                planned = await self._made(text, known, decision, key)
+            self._plans[key] = planned
+        return planned
+
+    async def as_written(
+        self, text: str, decision: Decision, *, allow_scan: bool, is_for_trino: bool = False
+    ) -> PlannedQuery:
+        """Returns a plan of one text only: its residual has the constants, and no parameters.
+
+        Trino reads the tables itself: for it, nothing is left to what our connectors prove.
+        """
+        key = (text, decision.policy_shape, allow_scan, is_for_trino)
+        planned = self._written.get(key)
+        if planned is None:
+            planned = self._written[key] = await asyncio.to_thread(
+                plan_query,
+                text,
+                self._snapshot.planner,
+                self.relations(decision),
+                allow_scan=allow_scan,
+                decision=None if is_for_trino else decision,
+            )
+        return planned
+
+    def of_others(self, text: str, known: Fingerprint, key: _Key) -> PlannedQuery | None:
+        """Returns the plan of a text that others made, None where there is none."""
+        shape = (known.shape, *key[1:])
+        free = self._free.get(shape)
+        if not free:
+            return None
+        for shared in self._shared.get((shape, known.without(free)), ()):
+            planned = bound(shared, known.texts, text)
+            if planned is not None:
+                return planned
+        return None
+
+    async def _made(
+        self, text: str, known: Fingerprint | None, decision: Decision, key: _Key
+    ) -> PlannedQuery:
+        planner, relations, allow_scan = self._snapshot.planner, self.relations(decision), key[2]
+
+        def plan(tree: exp.Query, witness: Witness) -> PlannedQuery:
+            return plan_tree(
+                text, tree, planner, relations, witness, allow_scan=allow_scan, decision=decision
+            )
+
+        shape = (known.shape if known is not None else "", *key[1:])
+        free = self._free.get(shape)
+        if known is None or free == frozenset():
+            return await asyncio.to_thread(lambda: plan(gate(text), Witness()))
+        shared, planned = await asyncio.to_thread(plan_shared, text, known, plan)
+        if free is None:
+            free = self._free[shape] = shared.free
+        # Another plan of the same name needs other constants in its tree: nobody would find it.
+        if shared.planned is not None and shared.free == free:
+            name = (shape, known.without(free))
+            self._shared[name] = [shared.planned, *self._shared.get(name, ())][:_VARIANTS]
+        return planned
