@@ -3,7 +3,8 @@
 CRM, web shop and help desk are on PostgreSQL, the tills on MariaDB, old orders in SQLite, mailings
 in Parquet, all on this machine; tills, shop and old orders have a million orders each. Every
 account is linked by its address. Values are asked that were not asked before, so that nothing but
-their shape may be known; where a text is asked again, the name of the figure says so. What needs
+their shape may be known; where not even that is known, or a text is asked again, the name of the
+figure says so. What needs
 DuckDB's scanners or ADBC to compare with is measured by benchmarks/rivals/federation.sh.
 
 python -m benchmarks.federation [--rows 1000000] [--json]
@@ -95,13 +96,13 @@ class Questions:
                 await plans_of(one, snapshot.planner, decision, is_bound=one.bound is not None)
 
 
-def three_relations(account: int) -> str:
-    """Returns a question about three relations of all six systems."""
+def three_relations(account: int, alias: str = "i") -> str:
+    """Returns a question about three relations of all six systems, in a shape by its alias."""
     return (
-        "SELECT i.family_name, o.order_number, o.grand_total, c.subject FROM individual i"
-        " JOIN sales_order o ON o.customer_id = i.customer_id"
-        " JOIN support_case c ON c.customer_id = i.customer_id"
-        f" WHERE i.family_name = 'Name{account}' AND o.status = 'completed'"
+        f"SELECT {alias}.family_name, o.order_number, o.grand_total, c.subject"
+        f" FROM individual {alias} JOIN sales_order o ON o.customer_id = {alias}.customer_id"
+        f" JOIN support_case c ON c.customer_id = {alias}.customer_id"
+        f" WHERE {alias}.family_name = 'Name{account}' AND o.status = 'completed'"
         " ORDER BY o.ordered_at DESC LIMIT 20"
     )
 
@@ -139,17 +140,28 @@ async def measure(estate: Estate) -> list[Figure]:
 
 
 async def planning(asked: Questions) -> list[Figure]:
-    """Measures planning alone, of texts never seen and of one seen."""
+    """Measures planning alone, of shapes never seen, of values never seen and of one text."""
     text = three_relations(0)
     await asked.plan(text)
+    # The sections of its reads are new too: no plan of another question serves them.
+    planner = asked.federation.current.planner
+
+    async def cold(account: int) -> None:
+        planner._plans.clear()
+        planner._turned.clear()
+        await asked.plan(three_relations(account, f"i{account}"))
+
     cpu = time.process_time()
-    cold = await taken(TIMES, lambda: asked.plan(three_relations(next(asked.accounts))))
+    first = await taken(TIMES, lambda: cold(next(asked.accounts)))
     cpu = (time.process_time() - cpu) * 1000 / TIMES
+    await asked.plan(three_relations(1))
+    value = await taken(TIMES, lambda: asked.plan(three_relations(next(asked.accounts))))
     known = await taken(TIMES, lambda: asked.plan(text))
     return [
-        Figure("plan, 3 relations over 6 sources, p50", cold, "ms", f"{cpu:.1f} ms CPU",
-               "5 ms", cold <= 5),
-        Figure("plan again, p50", known, "ms", "", "0.5 ms", known <= 0.5),
+        Figure("first plan, 3 relations over 6 sources, p50", first, "ms", f"{cpu:.1f} ms CPU",
+               "5 ms", first <= 5),
+        Figure("plan of a new value, p50", value, "ms", "", "0.5 ms", value <= 0.5),
+        Figure("plan of the same text, p50", known, "ms", "", "0.5 ms", known <= 0.5),
     ]  # fmt: skip
 
 
