@@ -53,6 +53,7 @@ _AROUND_A_CHANGE = timedelta(hours=3)
 _SOURCE = {"source": "name", "source_system": "system", "source_instance": "instance"}
 _DEFAULTS = ("business_unit", "region", "currency", "phone_region")
 _UNKNOWN = object()
+_PADDED = ("character(", "bpchar")
 
 
 def turn(conjunct: exp.Expr, known: frozenset[str], unfolded: Unfolded, dialect: str) -> Turned:
@@ -187,8 +188,8 @@ class _Turning:
                 turned = invert.other_case(*asked)
             return turned or self._computed(mapping, values)
         found, prefix, type_ = column
-        is_text = type_.kind is Kind.TEXT
-        domain = self._table(found).columns[found.name].domain if is_text else ()
+        declared = self._table(found).columns[found.name]
+        domain = declared.domain if type_.kind is Kind.TEXT else ()
 
         def judge(wanted: Sequence[Any]) -> Verdict:
             if values is not None and values.isdisjoint(wanted):
@@ -207,7 +208,7 @@ class _Turning:
             placed=_beside(exp.EQ, found),
             form=f"{prefix}|{type_.kind}",
             key=self.key(),
-            is_exact=isinstance(mapping.expr, exp.Column),
+            is_exact=mapping.expr is found and not declared.native.startswith(_PADDED),
         )
 
     def _takes_keys(self, column: exp.Column, type_: Type) -> bool:

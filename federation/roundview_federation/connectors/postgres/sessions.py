@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import asyncpg
 
 from roundview_federation.connectors.login import Login
-from roundview_federation.connectors.postgres import failures
+from roundview_federation.connectors.postgres import failures, times
 
 _END_SECONDS: Final = 1.0
 _IDLE_SECONDS: Final = 300.0
@@ -206,6 +206,7 @@ class Sessions:
             max_cacheable_statement_size=_LONGEST_STATEMENT,
             server_settings={**_SETTINGS, "statement_timeout": str(timeout)},
         )
+        times.bind_as_they_are(connection)
         session = Session(connection, Wire(connection._transport), timeout)
         self._open.add(session)
         if self._is_closed:
