@@ -27,7 +27,7 @@ from roundview_federation.rewrite.presence import is_named
 from roundview_federation.rewrite.push import FragmentDraft, Pushed, pushed_decimal
 from roundview_federation.rewrite.source_keys import INTEGERS
 from roundview_federation.rewrite.unfold import Unfolded
-from roundview_federation.sql.tables import arrow_type
+from roundview_federation.sql.tables import arrow_type, as_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +242,8 @@ class _Making:
             for one in needed(code, name):
                 code.field(one)
             code.line(f"value = f_{name}")
+            if type_.kind is Kind.JSON:
+                code.line(f"value = {code.bind(as_json)}(value)")
 
         return self._by_code(write, arrow_type(type_))
 

@@ -149,7 +149,10 @@ async def read_streams(
             failures[source] = error
             return [], 0
 
-    found = await asyncio.gather(*map(taken, streams))
+    # What cannot be answered ends all of them: nobody reads on for it.
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(taken(stream)) for stream in streams]
+    found = [task.result() for task in tasks]
     kept = [batch for batches, _ in found for batch in batches]
     return kept, sum(count for _, count in found), ledger, failures
 

@@ -22,6 +22,11 @@ def arrow_type(type_: Type) -> pa.DataType:
     return sent_type(Type(Kind.TIMESTAMPTZ) if type_.is_time else type_)
 
 
+def as_json(value: Any) -> str | None:
+    """Returns a value of a JSON column as its text; what is absent is NULL."""
+    return None if value is None else orjson.dumps(value).decode()
+
+
 def table(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, Type], offset: int) -> pa.Table:
     """Returns the columns of row tuples that stand from `offset` on."""
     fields = [pa.field(name, arrow_type(type_)) for name, type_ in columns.items()]
@@ -39,4 +44,4 @@ def table(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, Type], offset: 
 def _plain(column: Sequence[Any], type_: Type) -> Sequence[Any]:
     if type_.kind is not Kind.JSON:
         return column
-    return [None if value is None else orjson.dumps(value).decode() for value in column]
+    return list(map(as_json, column))

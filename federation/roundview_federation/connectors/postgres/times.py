@@ -13,8 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 
-_FIRST: Final = datetime(2000, 1, 1)
-_FIRST_INSTANT: Final = _FIRST.replace(tzinfo=UTC)
+_FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _STEP: Final = timedelta(microseconds=1)
 
 
@@ -30,14 +29,17 @@ def _day(value: Any) -> tuple[int]:
 
 
 def _local(value: Any) -> tuple[int]:
-    return ((_moment(value) - _FIRST) // _STEP,)
+    moment = _moment(value)
+    if moment.tzinfo is not None:
+        raise TypeError("a time with a zone for a column without one")
+    return _instant(moment)
 
 
 def _instant(value: Any) -> tuple[int]:
     moment = _moment(value)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return ((moment - _FIRST_INSTANT) // _STEP,)
+    return ((moment - _FIRST) // _STEP,)
 
 
 def _moment(value: Any) -> datetime:
@@ -54,12 +56,13 @@ def _as_day(sent: tuple[int]) -> date:
 
 
 def _as_local(sent: tuple[int]) -> datetime:
-    least, most = _local(datetime.min), _local(datetime.max)
-    return _FIRST + min(max(sent, least), most)[0] * _STEP
+    return _as_instant(sent).replace(tzinfo=None)
 
 
 def _as_instant(sent: tuple[int]) -> datetime:
-    return _as_local(sent).replace(tzinfo=UTC)
+    least = datetime.min.replace(tzinfo=UTC)
+    most = datetime.max.replace(tzinfo=UTC)
+    return _FIRST + min(max(sent, _instant(least)), _instant(most))[0] * _STEP
 
 
 _CODECS: Final = MappingProxyType(
