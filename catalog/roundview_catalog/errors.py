@@ -98,6 +98,7 @@ CODES: Mapping[str, Code] = _codes(
     ("RV200", "catalog is wrong", "CATALOG_ERROR", "F0000", 500),
     ("RV300", "not allowed", "POLICY_DENIED", "42501", 403),
     ("RV301", "purpose is missing or not allowed", "PURPOSE_DENIED", "42501", 403),
+    ("RV310", "audit log cannot be written", "AUDIT_UNAVAILABLE", "58030", 503),
     ("RV400", "source failed", "SOURCE_ERROR", "58000", 502),
     ("RV401", "source did not answer in time", "SOURCE_TIMEOUT", "57014", 504),
     ("RV402", "source cannot be reached", "SOURCE_UNAVAILABLE", "08001", 502),

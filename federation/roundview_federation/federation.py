@@ -13,6 +13,8 @@ from roundview_catalog.errors import CatalogError, RoundviewError
 from roundview_catalog.loader import load
 from roundview_catalog.model import Catalog
 from roundview_federation.access.policy import DEMO
+from roundview_federation.audit.log import AuditLog, AuditPlace
+from roundview_federation.audit.questions import Questions
 from roundview_federation.candidates import with_candidates
 from roundview_federation.checks import hidden_sections, mark_mismatched, recheck, restate
 from roundview_federation.execute.cursors import CursorSeal
@@ -49,6 +51,7 @@ class Federation:
         keys: Keys,
         *,
         env: Mapping[str, str],
+        audit: AuditPlace,
         clock: Callable[[], datetime] = utc_now,
         processes: int = 1,
     ) -> None:
@@ -58,6 +61,8 @@ class Federation:
         self._env = env
         self._processes = processes
         self.clock = clock
+        self.audit_log = AuditLog(audit, keys, clock=clock)
+        self._audit = Questions(self.audit_log, clock)
         self._seal = CursorSeal(keys.derive("cursor"))
         self._sealing = KeySealing(keys.derive("source keys", KEY_BYTES))
         self._current = Snapshot(self._load(), xref, sealing=self._sealing, env=env, clock=clock)
@@ -77,12 +82,14 @@ class Federation:
         env: Mapping[str, str] | None = None,
         clock: Callable[[], datetime] = utc_now,
         processes: int = 1,
+        audit: AuditPlace | None = None,
     ) -> Federation:
         """Loads a catalog folder and opens the identity store in `data_dir`.
 
         `secret` is the root secret or its file (default: `secret` in `data_dir`, made on
         first use). `processes` tells how many serve this folder: they share the limits of the
-        sources. No source is asked. Raises CatalogError with every problem found.
+        sources. `audit` says where questions are recorded (default: in `data_dir`). No source is
+        asked. Raises CatalogError with every problem found.
         """
         data = Path(data_dir)
         data.mkdir(parents=True, exist_ok=True)
@@ -96,6 +103,7 @@ class Federation:
             xref,
             keys,
             env=dict(os.environ if env is None else env),
+            audit=audit or AuditPlace.beside(data),
             clock=clock,
             processes=processes,
         )
@@ -134,7 +142,8 @@ class Federation:
         snapshot = self._snapshot(question.catalog_version)
         snapshot.in_flight += 1
         try:
-            return await self._answer(snapshot, question, params, request)
+            with self._audit.refusals(request):
+                return await self._answer(snapshot, question, params, request)
         finally:
             snapshot.in_flight -= 1
 
@@ -151,7 +160,8 @@ class Federation:
         self, identifier: Identifier, request: Request, *, first: int = 20
     ) -> tuple[Question, Result]:
         """Answers with the whole customer: every entity that the principal may see."""
-        decision = self._current.decide_for(request)
+        with self._audit.refusals(request):
+            decision = self._current.decide_for(request)
         question, params = whole_customer(self.catalog, decision, identifier, first)
         return question, await self.run(question, params, request)
 
@@ -165,7 +175,8 @@ class Federation:
         questions, snapshot = self._questions(), self._current
         snapshot.in_flight += 1
         try:
-            return await questions.run(text, request, self._engine(), choice=engine)
+            with self._audit.refusals(request):
+                return await questions.run(text, request, self._engine(), choice=engine)
         finally:
             snapshot.in_flight -= 1
 
@@ -176,7 +187,8 @@ class Federation:
         questions, snapshot = self._questions(), self._current
         snapshot.in_flight += 1
         try:
-            return await questions.explain(text, request, self._engine(), analyze=analyze)
+            with self._audit.refusals(request):
+                return await questions.explain(text, request, self._engine(), analyze=analyze)
         finally:
             snapshot.in_flight -= 1
 
@@ -221,7 +233,7 @@ class Federation:
         return True
 
     async def close(self) -> None:
-        """Closes every source and the identity store."""
+        """Closes every source, the audit log and the identity store."""
         for snapshot in self._retired:
             await snapshot.close(keep=[self._current])
         await self._current.close()
@@ -230,6 +242,7 @@ class Federation:
         if self._trino is not None:
             await self._trino.close()
         self._retired.clear()
+        await asyncio.to_thread(self.audit_log.close)
         self.xref.close()
 
     def _load(self) -> Catalog:
@@ -243,7 +256,12 @@ class Federation:
 
         if self._sql is None or self._sql.snapshot is not self._current:
             self._sql = SqlQuestions(
-                self._current, self.xref, self.clock, self._find_live, self._trino_questions()
+                self._current,
+                self.xref,
+                self.clock,
+                self._find_live,
+                self._audit,
+                self._trino_questions(),
             )
         return self._sql
 
@@ -302,15 +320,18 @@ class Federation:
         found = await with_candidates(found, snapshot, decision, self.xref, deadline, self.clock)
         customers = {name: Customers.of(ones, self.xref.members) for name, ones in found.items()}
         bound = {**params, **{f"principal.{k}": v for k, v in decision.attributes.items()}}
-        gathered = await gather(
-            plan,
-            customers,
-            bound,
-            deadline,
-            catalog=snapshot.catalog,
-            connectors=snapshot.connectors,
-            clock=self.clock,
-        )
+        by = [kind for many in kinds.values() for kind in many]
+        async with self._audit.of_plan(plan, request, decision, found, by) as asking:
+            gathered = await gather(
+                plan,
+                customers,
+                bound,
+                deadline,
+                catalog=snapshot.catalog,
+                connectors=snapshot.connectors,
+                clock=self.clock,
+            )
+            asking.statuses = gathered.statuses
         for name, ones in found.items():
             kept = recheck(name, ones, asked[name], gathered, plan, canonical)
             kept = mark_mismatched(

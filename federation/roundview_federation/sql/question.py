@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,10 +14,12 @@ import pyarrow as pa
 
 from roundview_catalog.errors import EngineError, RequestError, SourceError
 from roundview_federation.access.policy import may_scan
+from roundview_federation.audit.questions import Asked as Recorded
+from roundview_federation.audit.questions import Questions
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
 from roundview_federation.plan import Identifier
-from roundview_federation.request import Request
+from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.snapshot import Snapshot
@@ -26,6 +29,7 @@ from roundview_federation.sql.explanation import Explanation, explain
 from roundview_federation.sql.planned import PlannedQuery
 from roundview_federation.sql.planning import plans_of
 from roundview_federation.sql.plans import Plans
+from roundview_federation.sql.recorded import named, wanted
 from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.running import Asked, Fetched, fetch
@@ -60,6 +64,7 @@ class SqlResult:
     _batches: AsyncIterator[pa.RecordBatch]
     _open: AsyncExitStack
     seconds: dict[str, float] = field(default_factory=dict)
+    _recorded: Recorded | None = None
 
     @property
     def rows_fetched(self) -> int:
@@ -84,12 +89,25 @@ class SqlResult:
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         """Yields the rows as they come, then closes the result."""
         async with self:
-            async for batch in self._batches:
-                yield batch
+            try:
+                async for batch in self._batches:
+                    if self._recorded is not None:
+                        self._recorded.rows += batch.num_rows
+                    yield batch
+            except BaseException as error:
+                if self._recorded is not None and not isinstance(error, GeneratorExit):
+                    self._recorded.error = error
+                raise
 
     async def table(self) -> pa.Table:
         """Returns all rows."""
         return pa.Table.from_batches([one async for one in self.batches()], schema=self.schema)
+
+    def record(self, recorded: Recorded) -> None:
+        """Lets the end of the answer be recorded."""
+        recorded.statuses, recorded.rows = self.statuses, 0
+        self._recorded = recorded
+        self._open.callback(recorded.ended)
 
     async def close(self) -> None:
         """Stops the question and frees the engine."""
@@ -111,12 +129,14 @@ class SqlQuestions:
         xref: Xref,
         clock: Callable[[], datetime],
         find: Find,
+        audit: Questions,
         trino: TrinoQuestions | None = None,
     ) -> None:
         self.snapshot = snapshot
         self._xref = xref
         self._clock = clock
         self._find = find
+        self._audit = audit
         self._trino = trino
         self.plans = Plans(snapshot)
 
@@ -178,13 +198,15 @@ class SqlQuestions:
         decision = snapshot.decide_for(request)
         may_scan(request, decision)
         started = time.perf_counter()
-        allow_scan = request.allow_scan
+        if not request.trace_id:
+            # What it looks up is recorded by itself: this is what the records have in common.
+            request = replace(request, trace_id=secrets.token_hex(8))
         if planned is None and choice == TRINO:
             planned = await self.plans.as_written(
-                text, decision, allow_scan=allow_scan, is_for_trino=True
+                text, decision, allow_scan=request.allow_scan, is_for_trino=True
             )
         elif planned is None:
-            planned = await self.plans.prepare(text, decision, allow_scan=allow_scan)
+            planned = await self.plans.prepare(text, decision, allow_scan=request.allow_scan)
         prepared = time.perf_counter()
         if choice == DIRECT and planned.direct is None:
             raise RequestError(
@@ -192,7 +214,37 @@ class SqlQuestions:
                 code="RV103",
                 hint="direct answers columns of one relation, filtered, ordered and cut",
             )
+        recorded = self._audit.of_query(
+            request, decision, *wanted(planned, snapshot.catalog), named(planned)
+        )
+        try:
+            result = await self._answered(
+                text, planned, request, decision, engine, choice, prepared - started
+            )
+            try:
+                await recorded.kept()
+            except BaseException:
+                await result.close()
+                raise
+        except BaseException as error:
+            recorded.ended(error)
+            raise
+        result.record(recorded)
+        return result
+
+    async def _answered(
+        self,
+        text: str,
+        planned: PlannedQuery,
+        request: Request,
+        decision: Decision,
+        engine: DuckDBEngine,
+        choice: str,
+        preparing: float,
+    ) -> SqlResult:
+        snapshot = self.snapshot
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
+        prepared = time.perf_counter()
         params = {f"principal.{k}": v for k, v in decision.attributes.items()}
         async with AsyncExitStack() as stack:
             store = RowStore(engine, deadline, stack, is_here=choice == DIRECT)
@@ -208,18 +260,18 @@ class SqlQuestions:
                 is_partial=request.is_partial,
             )
             if choice == TRINO:
-                return await self._on_trino(planned, asked, prepared - started)
+                return await self._on_trino(planned, asked, preparing)
             if choice == AUTO and not request.is_partial and self._is_large(planned):
                 whole = await self.plans.as_written(
-                    text, decision, allow_scan=allow_scan, is_for_trino=True
+                    text, decision, allow_scan=request.allow_scan, is_for_trino=True
                 )
                 try:
-                    return await self._on_trino(whole, asked, prepared - started)
+                    return await self._on_trino(whole, asked, preparing)
                 except RequestError as error:
                     if not is_for_others(error):
                         raise
             fetched = await fetch(planned, asked)
-            seconds = {"plan": prepared - started, "fetch": time.perf_counter() - prepared}
+            seconds = {"plan": preparing, "fetch": time.perf_counter() - prepared}
             direct = planned.direct if choice != EMBEDDED else None
             only = fetched.runs[direct.read] if direct is not None else None
             is_small = only is not None and only.is_here and only.count <= MOST_ROWS

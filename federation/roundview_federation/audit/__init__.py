@@ -1,0 +1,1 @@
+"""Keeps who saw whom and why: written before an answer leaves, and provable afterwards."""

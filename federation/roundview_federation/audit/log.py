@@ -1,0 +1,242 @@
+"""Decides when a record is kept: what an answer waits for at once, the rest with the next group."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any
+
+import orjson
+
+from roundview_catalog.errors import AccessError
+from roundview_federation.audit.chain import Chain, Tip
+from roundview_federation.audit.files import AuditFiles
+from roundview_federation.audit.pseudonyms import Pseudonyms
+from roundview_identity.keys import Keys
+
+KEEP_DAYS = 400
+PSEUDONYMS_FILE = "pseudonyms.db"
+_LINGER_SECONDS = 0.05
+_HEAD_SECONDS = 60.0
+_MOST_TOGETHER = 1_000
+_CLOSE_SECONDS = 10.0
+_LOG = logging.getLogger("roundview.audit")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPlace:
+    """Says where the audit log lies, where its heads are written to, and how long it is kept."""
+
+    folder: Path
+    heads: Path
+    keep_days: int = KEEP_DAYS
+
+    @classmethod
+    def beside(cls, data_dir: Path) -> AuditPlace:
+        """Returns the place in a data folder."""
+        return cls(data_dir / "audit", data_dir / "audit-heads")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What one plan asks for, said once per segment; records name it by `reference`."""
+
+    reference: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Entry:
+    """One record to be written; `who` are customers, written as their pseudonyms.
+
+    With `kept` somebody waits until it is on disk.
+    """
+
+    told: dict[str, Any]
+    who: tuple[str, ...] = ()
+    shape: Shape | None = None
+    kept: asyncio.Future[None] | None = None
+    loop: asyncio.AbstractEventLoop | None = field(default=None, compare=False)
+
+
+class AuditLog:
+    """Writes records in groups, from one thread that starts with the first record.
+
+    The signed head of the log is written elsewhere every minute and at the end, and logged.
+    """
+
+    def __init__(
+        self,
+        place: AuditPlace,
+        keys: Keys,
+        *,
+        clock: Callable[[], datetime],
+        segment_bytes: int | None = None,
+    ) -> None:
+        self.place = place
+        self._clock = clock
+        self._chain = Chain(keys)
+        sizes = {} if segment_bytes is None else {"segment_bytes": segment_bytes}
+        self._files = AuditFiles(
+            place.folder, self._chain, clock=clock, keep_days=place.keep_days, **sizes
+        )
+        self._pseudonyms = Pseudonyms(place.folder / PSEUDONYMS_FILE, keys)
+        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._starting = Lock()
+        self._thread: Thread | None = None
+        self._said: tuple[int, set[str]] = (0, set())
+        self._tip = Tip()
+        self._head = (0, time.monotonic())
+        self._is_failing = False
+
+    def keep(
+        self, told: dict[str, Any], who: Sequence[str] = (), shape: Shape | None = None
+    ) -> asyncio.Future[None]:
+        """Writes a record; what it returns is done when the record is on disk.
+
+        It fails with AccessError RV310 where the record cannot be written.
+        """
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[None] = loop.create_future()
+        self._put(Entry(told, tuple(who), shape, kept, loop))
+        return kept
+
+    def note(self, told: dict[str, Any], who: Sequence[str] = ()) -> None:
+        """Writes a record with the next group, without anybody waiting for it."""
+        self._put(Entry(told, tuple(who)))
+
+    def close(self) -> None:
+        """Writes what is left and the head, and ends the thread."""
+        with self._starting:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._queue.put(None)
+            thread.join(_CLOSE_SECONDS)
+
+    def _put(self, entry: Entry) -> None:
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = Thread(target=self._run, name="audit", daemon=True)
+                    self._thread.start()
+        self._queue.put(entry)
+
+    # -- in the thread -------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        is_over = False
+        while not is_over:
+            group, is_over = self._group()
+            if group:
+                self._commit(group)
+            number, written = self._head
+            is_new = self._tip.number > number
+            if is_new and (is_over or time.monotonic() - written >= _HEAD_SECONDS):
+                self._write_head()
+        self._files.close()
+        self._pseudonyms.close()
+
+    def _group(self) -> tuple[list[Entry], bool]:
+        """Returns what is to be written now, and whether that is the last."""
+        group: list[Entry] = []
+        is_due = self._tip.number > self._head[0]
+        patience = max(0.0, self._head[1] + _HEAD_SECONDS - time.monotonic()) if is_due else None
+        is_urgent = False
+        with suppress(Empty):
+            while len(group) < _MOST_TOGETHER:
+                # Outcomes wait a little: most come with the record of somebody else's question.
+                entry = self._queue.get(timeout=0 if is_urgent else patience)
+                if entry is None:
+                    return group, True
+                group.append(entry)
+                is_urgent = is_urgent or entry.kept is not None
+                patience = _LINGER_SECONDS
+        return group, False
+
+    def _commit(self, group: Sequence[Entry]) -> None:
+        error: AccessError | None = None
+        try:
+            self.place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            names = self._pseudonyms.of({one for entry in group for one in entry.who})
+            self._tip = self._files.append(lambda segment: self._bodies(group, names, segment))
+        except AccessError as refused:
+            error = refused
+        except Exception as failed:  # noqa: BLE001 - whatever it was, nobody may be served
+            error = _unwritable()
+            error.__cause__ = failed
+        if (error is not None) != self._is_failing:
+            self._is_failing = error is not None
+            said = "cannot be written: nobody is served" if error else "is written again"
+            _LOG.log(logging.ERROR if error else logging.INFO, "the audit log %s", said)
+        waiting: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]]
+        waiting = defaultdict(list)
+        for entry in group:
+            if entry.kept is not None and entry.loop is not None:
+                waiting[entry.loop].append(entry.kept)
+        for loop, futures in waiting.items():
+            # A loop that is closed has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_tell, futures, error)
+
+    def _bodies(
+        self, group: Iterable[Entry], names: Mapping[str, str], segment: int
+    ) -> Iterator[bytes]:
+        if self._said[0] != segment:
+            self._said = (segment, set())
+        said = self._said[1]
+        for entry in group:
+            shape = entry.shape
+            if shape is not None and shape.reference not in said:
+                said.add(shape.reference)
+                yield shape.body
+            if entry.who:
+                entry.told["who"] = [names[one] for one in entry.who]
+            yield orjson.dumps(entry.told)
+
+    def _write_head(self) -> None:
+        line = self._chain.tip(self._tip)
+        self._head = (self._tip.number, time.monotonic())
+        # A copy of the log of this program is one more place that tells of a truncation.
+        _LOG.info("head %s", line.decode().strip())
+        try:
+            self.place.heads.parent.mkdir(parents=True, exist_ok=True)
+            mode = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            descriptor = os.open(self.place.heads, mode, 0o600)
+            try:
+                os.write(descriptor, line)
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            _LOG.error("a head of the audit log cannot be written: %s", type(error).__name__)
+
+
+def _tell(futures: Iterable[asyncio.Future[None]], error: AccessError | None) -> None:
+    for kept in futures:
+        if kept.done():
+            continue
+        if error is None:
+            kept.set_result(None)
+        else:
+            kept.set_exception(error)
+            # Nobody may be left who looks: a question that failed for another reason.
+            kept.exception()
+
+
+def _unwritable() -> AccessError:
+    return AccessError(
+        "the audit log cannot be written, so nobody is shown anything",
+        code="RV310",
+        hint="make room on its disk and see that its folder can be written: roundview doctor",
+        retryable=True,
+    )
