@@ -18,7 +18,7 @@ from tests.federation.ruled import ROLES, RuledEstate, opened_ruled, principal
 from tests.sql.oracles import rows_of
 
 from roundview.demo import support
-from roundview_catalog.errors import RequestError, SourceError
+from roundview_catalog.errors import EngineError, RequestError, SourceError
 from roundview_catalog.types import Kind
 from roundview_federation.federation import Federation
 from roundview_federation.request import Request
@@ -265,3 +265,12 @@ def _bag(rows: list[tuple[Any, ...]]) -> Counter[tuple[Any, ...]]:
 class _Named:
     def __init__(self, source: str) -> None:
         self.source = source
+
+
+async def test_a_question_that_sources_answer_late_is_stopped_at_its_deadline(
+    federation: Federation,
+) -> None:
+    request = Request(federation.principal, timeout_seconds=1e-6, allow_scan=True)
+    with pytest.raises(EngineError) as raised:
+        await federation.sql("SELECT count(*) FROM sales_order", request)
+    assert raised.value.row.code == "RV502"

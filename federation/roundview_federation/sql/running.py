@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roundview_catalog.errors import AccessError, RequestError, RoundviewError
+from roundview_catalog.errors import RequestError
+from roundview_federation.engines.duckdb.failures import too_late
 from roundview_federation.execute.rounds import Customers, Gathered, gather
 from roundview_federation.plan import NOT_ASKED, ROW_HEAD, UNKNOWN_CODE, Identifier, Plan
 from roundview_federation.request import Decision
@@ -122,7 +123,7 @@ async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
             for name, one in planned.reads.items():
                 tasks[name] = group.create_task(_run(one, asked, tasks, seen))
     except TimeoutError:
-        raise _late() from None
+        raise too_late() from None
     except ExceptionGroup as failures:
         raise _first(failures) from None
     return Fetched({name: task.result() for name, task in tasks.items()})
@@ -345,10 +346,6 @@ def _noted(note: str) -> tuple[str, str]:
     if note.startswith(UNKNOWN_CODE):
         return "codes without a meaning", note.removeprefix(UNKNOWN_CODE)
     return ("", "") if note in (NOT_ASKED, *_KEYS) else ("values out of type", note)
-
-
-def _late() -> RoundviewError:
-    return AccessError("the question was not answered in time", code="RV401")
 
 
 def _first(failures: BaseExceptionGroup[Any]) -> BaseException:

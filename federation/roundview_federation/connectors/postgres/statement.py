@@ -41,15 +41,13 @@ _TEXTS = (
 class PostgresCall:
     """One statement, the same text for any number of keys; `children` JSON columns end a row.
 
-    `guarded` is `text` that fails where a value is too large, before the server reads that value.
-    `parameters` are the request's names of $1, $2 …; `keysets` those of them that are lists, `rows`
-    those of lists whose values belong together.
+    `tree` is that of the guarded text. `parameters` are the request's names of $1, $2 …; `keysets`
+    those of them that are lists, `rows` those of lists whose values belong together.
     `declared` is the kind that the catalog says the column of a key set has; a parameter of
     `equalities` is only compared for equality, so that one that does not fit finds nothing.
     """
 
     text: str
-    guarded: str
     parameters: tuple[str, ...]
     keysets: frozenset[str]
     rows: tuple[tuple[str, ...], ...]
@@ -61,6 +59,11 @@ class PostgresCall:
     """bound, grouped, or nothing where there are no children"""
     tree: exp.Select
     fragment: Fragment
+
+    @property
+    def guarded(self) -> str:
+        """Returns a text that fails where a value is too large, before the server reads it."""
+        return self.tree.sql(dialect="postgres", identify=True)
 
 
 def compile_call(
@@ -98,7 +101,6 @@ def compile_call(
         columns.guard(projection.unalias(), scope, largest)
     return PostgresCall(
         text=text,
-        guarded=tree.sql(dialect="postgres", identify=True),
         parameters=tuple(asked[name] for name in order),
         keysets=frozenset(names.keysets.values()),
         rows=rows,
