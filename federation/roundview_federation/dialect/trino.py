@@ -61,6 +61,7 @@ class _Rewriter:
             exp.Window: self._window,
             exp.Distinct: self._distinct,
             exp.In: self._in,
+            exp.EQ: self._compared,
             exp.All: self._all,
             exp.From: self._source,
             exp.Join: self._source,
@@ -144,7 +145,26 @@ class _Rewriter:
     def _in(self, node: exp.Expr) -> exp.Expr:
         if node.args.get("query") is not None and isinstance(node.this, exp.Tuple):
             raise not_on_trino("a row is not looked for in a query on Trino")
-        return self.same(node)
+        if all(_is_known(one) for one in node.expressions):
+            return self.same(node)
+        value = _closed(self.made(node.this))
+        known = [self.made(one) for one in node.expressions if _is_known(one)]
+        found = [
+            _equal(value.copy(), self.made(one)) for one in node.expressions if not _is_known(one)
+        ]
+        if known:
+            found.append(exp.In(this=value, expressions=known))
+        return exp.paren(exp.or_(*found, copy=False))
+
+    def _compared(self, node: exp.Expr) -> exp.Expr:
+        left, right = node.this, node.expression
+        if _is_nothing(left) or _is_nothing(right):
+            return _unknown()
+        if not isinstance(node.parent, exp.Or | exp.Paren) or all(
+            isinstance(side, exp.Column) or _is_known(side) for side in (left, right)
+        ):
+            return self.same(node)
+        return _equal(self.made(left), self.made(right))
 
     def _all(self, node: exp.Expr) -> exp.Expr:
         inner = node.this
@@ -314,6 +334,41 @@ def _filtered(node: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
 def _divided(left: exp.Expr, right: exp.Expr) -> exp.Expr:
     # Typed and safe, or the generator would write a quotient of doubles.
     return exp.Div(this=_closed(left), expression=_closed(right), typed=True, safe=False)
+
+
+def _equal(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """Returns an equality that Trino leaves alone.
+
+    Trino 476 makes a list of equalities between which OR stands, and finds NULL in a list that has
+    one, though nothing equals it.
+    """
+    if _is_nothing(right):
+        return _unknown()
+    left, right = _closed(left), _closed(right)
+    return exp.Case(
+        ifs=[
+            exp.If(this=exp.EQ(this=left, expression=right), true=exp.true()),
+            exp.If(this=exp.NEQ(this=left.copy(), expression=right.copy()), true=exp.false()),
+        ]
+    )
+
+
+def _unknown() -> exp.Expr:
+    return exp.Cast(this=exp.Null(), to=exp.DataType.build("boolean"))
+
+
+def _is_nothing(node: exp.Expr) -> bool:
+    """Tells whether a value is the constant NULL."""
+    while isinstance(node, exp.Cast | exp.Paren):
+        node = node.this
+    return isinstance(node, exp.Null)
+
+
+def _is_known(node: exp.Expr) -> bool:
+    """Tells whether a value is a constant that is not NULL."""
+    while isinstance(node, exp.Cast | exp.Paren | exp.Neg):
+        node = node.this
+    return isinstance(node, exp.Literal | exp.Boolean)
 
 
 def _closed(node: exp.Expr) -> exp.Expr:

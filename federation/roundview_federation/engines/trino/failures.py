@@ -30,6 +30,7 @@ _REQUESTS: Final[Mapping[str, str]] = MappingProxyType(
         "SUBQUERY_MULTIPLE_ROWS": "RV133",
     }
 )
+_TOO_LONG: Final = ("Cannot cast DECIMAL", "ecimal overflow")
 # What Trino's planner or analyser cannot do with a question that others can answer.
 _OTHERS_CAN: Final = frozenset(
     {
@@ -93,6 +94,9 @@ def _reported(name: str, kind: str, text: str) -> RoundviewError:
     own = _OWN.search(text) if name == "GENERIC_USER_ERROR" else None
     if own is not None:
         return _marked(own[1])
+    if name in _REQUESTS and any(sign in text for sign in _TOO_LONG):
+        # PostgreSQL's numeric has no end where Trino's overflows.
+        return not_on_trino("a number has more digits than Trino keeps")
     if name in _REQUESTS:
         return _of_code(_REQUESTS[name])
     if name in _OTHERS_CAN:
