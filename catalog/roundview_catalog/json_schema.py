@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from roundview_catalog.access_file import AccessFile
 from roundview_catalog.connections import (
     FilesConnection,
     MysqlConnection,
@@ -45,7 +46,7 @@ _PARTS: tuple[type[BaseModel], ...] = (
 
 def json_schemas(canonical: Canonical) -> Mapping[str, dict[str, Any]]:
     """Returns the JSON Schema of each kind of file: catalog, source, template, schema, entity,
-    policy, identity.
+    policy, identity, access.
 
     Those of sources and templates know the canonical entities and fields, with their comments.
     As a file may say only what differs from a template, nothing inside them is required, and
@@ -58,6 +59,7 @@ def json_schemas(canonical: Canonical) -> Mapping[str, dict[str, Any]]:
         "entity": EntityFile,
         "policy": PolicyFile,
         "identity": IdentityFile,
+        "access": AccessFile,
     }
     found = {name: _schema(model, name) for name, model in kinds.items()}
     _refine_source(found["source"], canonical)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from roundview_catalog import statistics_file, templates
+from roundview_catalog.access_file import Access, read_access
 from roundview_catalog.canonical_schema import canonical_schema, extended
 from roundview_catalog.catalog_file import read_catalog_file, survivorship
 from roundview_catalog.document import LARGEST, Document, read
@@ -26,7 +27,7 @@ from roundview_catalog.report import Report, TooManyProblems, did_you_mean
 from roundview_catalog.source_file import outline, read_source
 
 _MAIN = "roundview.yaml"
-_SINGLE_FILES = (_MAIN, "policy.yaml", "identity.yaml")
+_SINGLE_FILES = (_MAIN, "policy.yaml", "identity.yaml", "access.yaml")
 _FOLDERS = ("sources", "entities")
 _LATER_FILES = ("policy_tests.yaml",)
 _SCHEMA = ".schema.yaml"
@@ -178,6 +179,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
     _check_written(files, report)
     policy = files.document("policy.yaml")
     rules = read_policy(policy, canonical, report) if policy is not None else Policy()
+    access = files.document("access.yaml")
     if settings is None or main is None:
         return None
     return Catalog(
@@ -193,6 +195,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
             view=settings.deadlines.view, probe=settings.deadlines.probe, sql=settings.deadlines.sql
         ),
         engines=engines_of(settings.engines),
+        access=read_access(access, report) if access is not None else Access(),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from roundview_catalog.access_file import Access
 from roundview_catalog.engines import Engines
 from roundview_catalog.errors import Position
 from roundview_catalog.mapped import (
@@ -355,6 +356,7 @@ class Catalog:
     policy: Policy = field(default_factory=Policy)
     deadlines: Deadlines = Deadlines()
     engines: Engines = field(default_factory=Engines)
+    access: Access = field(default_factory=Access)
     identity: Mapping[str, Any] = field(default_factory=dict)
 
     def branches(self, entity: str) -> tuple[Branch, ...]:

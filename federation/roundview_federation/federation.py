@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from roundview_catalog.errors import CatalogError, RoundviewError
 from roundview_catalog.loader import load
 from roundview_catalog.model import Catalog
-from roundview_federation.access.policy import DEMO
+from roundview_federation.access.principals import DEMO, Authenticator
 from roundview_federation.audit.log import AuditLog, AuditPlace
 from roundview_federation.audit.questions import Questions
 from roundview_federation.candidates import with_candidates
@@ -50,6 +50,7 @@ class Federation:
         xref: Xref,
         keys: Keys,
         *,
+        data_dir: Path,
         env: Mapping[str, str],
         audit: AuditPlace,
         clock: Callable[[], datetime] = utc_now,
@@ -66,6 +67,7 @@ class Federation:
         self._seal = CursorSeal(keys.derive("cursor"))
         self._sealing = KeySealing(keys.derive("source keys", KEY_BYTES))
         self._current = Snapshot(self._load(), xref, sealing=self._sealing, env=env, clock=clock)
+        self._access = Authenticator(root, data_dir, env, clock, self.catalog.access)
         self._retired: list[Snapshot] = []
         self.reload_problem: CatalogError | None = None
         self._sql: SqlQuestions | None = None
@@ -102,6 +104,7 @@ class Federation:
             Path(root),
             xref,
             keys,
+            data_dir=data,
             env=dict(os.environ if env is None else env),
             audit=audit or AuditPlace.beside(data),
             clock=clock,
@@ -117,6 +120,10 @@ class Federation:
     def current(self) -> Snapshot:
         """Returns the snapshot that new questions are answered with."""
         return self._current
+
+    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
+        """Returns who asks with a token or an API key; raises AccessError RV302 for others."""
+        return await self._access.authenticate(self.catalog, credential, is_local, self.principal)
 
     def decide(
         self, principal: Principal, purpose: str = "", *, catalog: Catalog | None = None
@@ -243,6 +250,7 @@ class Federation:
             await self._trino.close()
         self._retired.clear()
         await asyncio.to_thread(self.audit_log.close)
+        self._access.close()
         self.xref.close()
 
     def _load(self) -> Catalog:

@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
 from roundview_catalog.policy import Consent
 
+OPEN_GRAPHQL: Final = "graphql:open"
+"""The scope of those who may ask GraphQL documents of their own, and see the schema."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Names who asks; `attributes` are what row filters and masks read as `principal.x`."""
+    """Names who asks; `attributes` are what row filters and masks read as `principal.x`.
+
+    `scopes` are the ways in which they may ask: without `graphql:open` only documents that are
+    kept here.
+    """
 
     name: str
     roles: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     purposes: tuple[str, ...] = ()
     default_purpose: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

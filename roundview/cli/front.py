@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from roundview.cli import asking, bridging, catalogs, identities, serving, sql, trino
+from roundview.cli import asking, bridging, catalogs, identities, keys, serving, sql, trino
 from roundview.cli.failures import tell
 from roundview_catalog.errors import CatalogError, InternalError, RoundviewError
 
@@ -89,6 +89,7 @@ app.command("explain", epilog=sql.EXPLAIN_EXAMPLES)(sql.explain)
 app.command("thrift-bridge", epilog=bridging.BRIDGE_EXAMPLES)(bridging.thrift_bridge)
 app.add_typer(identities.app, name="identity")
 app.add_typer(trino.app, name="trino")
+app.add_typer(keys.app, name="key")
 
 
 def _report(error: RoundviewError, *, as_json: bool, statement: str | None = None) -> int:

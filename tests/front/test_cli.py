@@ -34,6 +34,10 @@ COMMANDS = (
     ("identity", "refresh"),
     ("identity", "lookup"),
     ("identity", "explain"),
+    ("key",),
+    ("key", "create"),
+    ("key", "list"),
+    ("key", "revoke"),
     ("trino",),
     ("trino", "catalogs"),
 )
@@ -62,7 +66,7 @@ def test_help_has_examples(
 ) -> None:
     said = run(*command, "--help").stdout
     golden(GOLDEN / "help" / f"{'-'.join(command) or 'roundview'}.txt", said)
-    assert "Examples:" in said or command in (("identity",), ("trino",))
+    assert "Examples:" in said or command in (("identity",), ("key",), ("trino",))
 
 
 def test_starting_loads_nothing_heavy() -> None:
@@ -100,7 +104,7 @@ def test_failures_are_one_line_on_standard_error(
 
 def test_editors_get_schemas(run: Run, made_estate: Estate) -> None:
     assert run("schemas").stdout == (
-        ".schemas: catalog, source, schema, entity, policy, identity, template\n"
+        ".schemas: catalog, source, schema, entity, policy, identity, access, template\n"
     )
     source = json.loads((made_estate.catalog / ".schemas/source.json").read_text(encoding="utf-8"))
     assert "individual" in source["properties"]["entities"]["properties"]

@@ -15,9 +15,6 @@ from roundview_catalog.policy import Policy, Role
 from roundview_federation.access.cells import Cells
 from roundview_federation.request import Decision, Principal, Request
 
-DEMO = Principal(name="demo", roles=("demo",), purposes=("service",), default_purpose="service")
-"""Who asks until authentication exists; the server then listens on loopback only."""
-
 
 def decide(
     catalog: Catalog, principal: Principal, purpose: str = "", *, is_emergency: bool = False
