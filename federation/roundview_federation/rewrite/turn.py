@@ -53,7 +53,8 @@ _AROUND_A_CHANGE = timedelta(hours=3)
 _SOURCE = {"source": "name", "source_system": "system", "source_instance": "instance"}
 _DEFAULTS = ("business_unit", "region", "currency", "phone_region")
 _UNKNOWN = object()
-_PADDED = ("character(", "bpchar")
+# Types of which a source takes several texts for equal: padded ones, TIME, addresses of MySQL.
+_LOOSE = ("character(", "bpchar", "time", "binary", "varbinary", "inet")
 
 
 def turn(conjunct: exp.Expr, known: frozenset[str], unfolded: Unfolded, dialect: str) -> Turned:
@@ -208,7 +209,7 @@ class _Turning:
             placed=_beside(exp.EQ, found),
             form=f"{prefix}|{type_.kind}",
             key=self.key(),
-            is_exact=mapping.expr is found and not declared.native.startswith(_PADDED),
+            is_exact=mapping.expr is found and not declared.native.startswith(_LOOSE),
         )
 
     def _takes_keys(self, column: exp.Column, type_: Type) -> bool:

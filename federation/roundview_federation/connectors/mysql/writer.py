@@ -85,6 +85,9 @@ class Writer:
             self._group()
         for node in list(self.tree.expressions):
             value = node.this if isinstance(node, exp.Alias) else node
+            if isinstance(value, exp.Min | exp.Max):
+                # The least of some bits is bits.
+                value = value.this
             if isinstance(value, exp.Column):
                 value.replace(self._shown(value.copy()))
         for child in fragment.children:
@@ -183,6 +186,10 @@ class Writer:
         nature = self._nature(column)
         for value in _values(node):
             self._adapt(value, nature)
+        native = self._native(column)
+        if native is not None and native.data_type == "year":
+            # Beside a YEAR the server reads 24 as 2024.
+            column.replace(exp.Add(this=column.copy(), expression=exp.Literal.number(0)))
         if nature is not Nature.TEXT:
             return
         exact = node.copy()
