@@ -52,6 +52,7 @@ def open_federation(
 ) -> Federation:
     """Opens the federation of a catalog folder with the files that lie beside it."""
     # Imported here: `import roundview` and the command line's help need none of it.
+    from roundview.auditing import audit_place
     from roundview.settings import find_workspace
     from roundview_federation.federation import Federation
 
@@ -61,6 +62,7 @@ def open_federation(
         data_dir=place.data_dir,
         secret=place.secret_file,
         env={**place.env, **(env or {})},
+        audit=audit_place(place),
     )
 
 

@@ -52,6 +52,14 @@ class Settings(BaseSettings):
         description="File of `NAME=value` lines for the catalog's `${env:NAME}`; the process "
         "environment wins. Default: `env` beside the catalog, if there is one.",
     )
+    audit_heads: Path | None = Field(
+        None,
+        description="File to which the signed heads of the audit log are added, best on another "
+        "disk: they tell of a log that was cut off. Default: `audit-heads` in the data folder.",
+    )
+    audit_days: int = Field(
+        400, ge=1, description="Days for which the records of the audit log are kept at least."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ class Workspace:
     data_dir: Path
     secret_file: Path
     env: Mapping[str, str]
+    audit_heads: Path
+    audit_days: int
 
 
 def read_settings() -> Settings:
@@ -90,7 +100,8 @@ def find_workspace(catalog: Path | str | None = None) -> Workspace:
     if settings.env_file is not None and not env_file.exists():
         raise RequestError("the environment file does not exist", hint="check ROUNDVIEW_ENV_FILE")
     env = {**(_read_env(env_file) if env_file.exists() else {}), **os.environ}
-    return Workspace(root, data_dir, secret, env)
+    heads = settings.audit_heads or data_dir / "audit-heads"
+    return Workspace(root, data_dir, secret, env, heads, settings.audit_days)
 
 
 def loopback(host: str) -> str:

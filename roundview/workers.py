@@ -12,6 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
+from roundview.auditing import audit_place
 from roundview.serve import BACKLOG, hasten_loop, make_app, server_config
 from roundview.settings import find_workspace, read_settings
 from roundview_catalog.errors import RequestError
@@ -54,6 +55,7 @@ def worker_app() -> FastAPI:
         secret=place.secret_file,
         env=place.env,
         processes=read_settings().workers,
+        audit=audit_place(place),
     )
     return make_app(federation, links=Turn(place.data_dir / "linking.lock").taken)
 

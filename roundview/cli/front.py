@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from roundview.cli import asking, bridging, catalogs, identities, keys, serving, sql, trino
+from roundview.cli import (
+    asking,
+    auditing,
+    bridging,
+    catalogs,
+    identities,
+    keys,
+    serving,
+    sql,
+    trino,
+)
 from roundview.cli.failures import tell
 from roundview_catalog.errors import CatalogError, InternalError, RoundviewError
 
@@ -88,6 +98,7 @@ app.command("sql", epilog=sql.SQL_EXAMPLES)(sql.sql)
 app.command("explain", epilog=sql.EXPLAIN_EXAMPLES)(sql.explain)
 app.command("thrift-bridge", epilog=bridging.BRIDGE_EXAMPLES)(bridging.thrift_bridge)
 app.add_typer(identities.app, name="identity")
+app.add_typer(auditing.app, name="audit")
 app.add_typer(trino.app, name="trino")
 app.add_typer(keys.app, name="key")
 
