@@ -38,6 +38,10 @@ COMMANDS = (
     ("key", "create"),
     ("key", "list"),
     ("key", "revoke"),
+    ("audit",),
+    ("audit", "verify"),
+    ("audit", "who-saw"),
+    ("audit", "export"),
     ("trino",),
     ("trino", "catalogs"),
 )
