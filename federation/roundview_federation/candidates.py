@@ -11,6 +11,7 @@ from roundview_federation.planner import selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Candidate, Found
+from roundview_federation.rewrite.consents import AGREED
 from roundview_federation.snapshot import Snapshot
 from roundview_identity.store import Xref
 
@@ -62,7 +63,7 @@ async def _hints(
     gathered = await gather(
         plan,
         {_LOOKUP: customers},
-        {f"principal.{k}": v for k, v in decision.attributes.items()},
+        {**{f"principal.{k}": v for k, v in decision.attributes.items()}, AGREED: frozenset()},
         deadline,
         catalog=snapshot.catalog,
         connectors=snapshot.connectors,

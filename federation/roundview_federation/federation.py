@@ -13,6 +13,7 @@ from roundview_catalog.errors import CatalogError, RoundviewError
 from roundview_catalog.loader import load
 from roundview_catalog.model import Catalog
 from roundview_federation.access.principals import DEMO, Authenticator
+from roundview_federation.agreement import being_read
 from roundview_federation.audit.log import AuditLog, AuditPlace
 from roundview_federation.audit.questions import Questions
 from roundview_federation.candidates import with_candidates
@@ -320,8 +321,7 @@ class Federation:
         kinds = {name: [kind for kind, _ in many] for name, many in asked.items()}
         plan = await _plan(snapshot, question, decision, kinds)
         # A plan is made once, by us: it takes nothing from the time that sources have.
-        seconds = request.timeout_seconds or snapshot.catalog.deadlines.view
-        deadline = Deadline.after(seconds)
+        deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.view)
         found = {
             name: await self._find(snapshot, many, deadline) for name, many in identifiers.items()
         }
@@ -329,7 +329,9 @@ class Federation:
         customers = {name: Customers.of(ones, self.xref.members) for name, ones in found.items()}
         bound = {**params, **{f"principal.{k}": v for k, v in decision.attributes.items()}}
         by = [kind for many in kinds.values() for kind in many]
-        async with self._audit.of_plan(plan, request, decision, found, by) as asking:
+        reading = being_read(plan, customers, snapshot, decision, self.xref, deadline, self.clock)
+        asked_of = self._audit.of_plan(plan, request, decision, found, by)
+        async with asked_of as asking, reading as agreed:
             gathered = await gather(
                 plan,
                 customers,
@@ -338,16 +340,16 @@ class Federation:
                 catalog=snapshot.catalog,
                 connectors=snapshot.connectors,
                 clock=self.clock,
+                agreed=agreed,
             )
             asking.statuses = gathered.statuses
         for name, ones in found.items():
             kept = recheck(name, ones, asked[name], gathered, plan, canonical)
-            kept = mark_mismatched(
-                name, kept, customers[name], gathered, plan, self.xref, canonical
-            )
+            who = customers[name]
+            kept = mark_mismatched(name, kept, who, gathered, plan, self.xref, canonical)
             found[name] = kept
-            customers[name].ids = [one.customer_id for one in kept]
-            restate(plan.sections, customers[name], gathered, name)
+            who.ids = [one.customer_id for one in kept]
+            restate(plan.sections, who, gathered, name)
         outputs = finish(plan, gathered, customers, bound, self._seal)
         return Result(found, outputs, gathered.statuses, self.clock())
 

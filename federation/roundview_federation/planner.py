@@ -28,6 +28,7 @@ from roundview_federation.plan import (
 from roundview_federation.request import Decision
 from roundview_federation.rewrite import PASSES
 from roundview_federation.rewrite.arrive import arrive
+from roundview_federation.rewrite.consents import needs_any
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.derive import CustomerPlan, derive
 from roundview_federation.rewrite.first_rows import FIRST, first_rows
@@ -187,7 +188,7 @@ def _plan(
         else:
             above = entities.get(section.parent, "")
             planned |= _with_mirrors(section, decision, planner, drafts, above)
-    everything = _own_decision(planner.catalog, decision)
+    everything = own_decision(planner.catalog, decision)
     reads: dict[str, HiddenRead] = {}
     for section in hidden:
         known = next((one for one in whole if _has_rows_of(one, section, decision)), None)
@@ -221,7 +222,8 @@ def _has_rows_of(known: PlannedSection, hidden: Section, decision: Decision) -> 
     section, entity = known.section, hidden.entity
     if (section.entity, section.lookup) != (entity, hidden.lookup) or known.mirrors:
         return False
-    if decision.row_filters.get(entity) or any(name == entity for name, _ in decision.masks):
+    is_ruled = decision.row_filters.get(entity) or needs_any(decision, entity)
+    if is_ruled or any(name == entity for name, _ in decision.masks):
         return False
     return set(hidden.columns) <= set(known.columns)
 
@@ -380,13 +382,14 @@ def _section(
     )
 
 
-def _own_decision(catalog: Catalog, decision: Decision) -> Decision:
+def own_decision(catalog: Catalog, decision: Decision) -> Decision:
     """Returns the decision under which we read for ourselves: everything, unmasked."""
     return replace(
         decision,
         fields={name: frozenset(e.types) for name, e in catalog.canonical.entities.items()},
         row_filters={},
         masks={},
+        consent=None,
     )
 
 

@@ -51,6 +51,23 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Consent:
+    """What a purpose needs: places ("" for all of an entity), and conditions on consents."""
+
+    needed: tuple[tuple[str, str], ...]
+    given: str
+    refused: str
+
+    def agreed(self) -> str:
+        """Returns the condition that a row is of somebody who agreed."""
+        someone = "SELECT h_customer FROM consent WHERE h_customer IS NOT NULL AND"
+        return (
+            f"h_customer IN ({someone} {self.given}) "
+            f"AND h_customer NOT IN ({someone} {self.refused})"
+        )
+
+
+@dataclass(frozen=True)
 class Wanted:
     """A list of one customer: `where` is SQL with `$name` for each of `values`."""
 
@@ -112,10 +129,11 @@ class Naive:
         customer_id: str | None,
         roles: Sequence[Rules],
         principal: Mapping[str, Any],
+        consent: Consent | None = None,
     ) -> list[tuple[Any, ...]]:
         """Returns the rows of a list as (source, source_key, slot, parent key, *columns)."""
         entity = wanted.entity
-        shown, kept = self._ruled(entity, roles, principal)
+        shown, kept = self._ruled(entity, roles, principal, consent)
         order = "".join(
             f"{column} {'DESC' if descending else 'ASC'} NULLS LAST, "
             for column, descending in wanted.order
@@ -138,9 +156,10 @@ class Naive:
         where: str,
         roles: Sequence[Rules],
         principal: Mapping[str, Any],
+        consent: Consent | None = None,
     ) -> list[tuple[Any, ...]]:
         """Returns everyone's rows as (customer, source, source_key, slot, *columns)."""
-        shown, kept = self._ruled(entity, roles, principal)
+        shown, kept = self._ruled(entity, roles, principal, consent)
         return self._database.execute(f"""
             SELECT h_customer, h_source, h_key, h_slot{"".join(f", {c}" for c in columns)}
             FROM (SELECT h_source, h_key, h_slot, h_customer, {shown} FROM {entity} WHERE {kept})
@@ -151,15 +170,21 @@ class Naive:
         self._database.close()
 
     def _ruled(
-        self, entity: str, roles: Sequence[Rules], principal: Mapping[str, Any]
+        self,
+        entity: str,
+        roles: Sequence[Rules],
+        principal: Mapping[str, Any],
+        consent: Consent | None,
     ) -> tuple[str, str]:
         """Returns what roles are shown of an entity's columns, and of its rows."""
         shown = ", ".join(
-            f"CAST({_masked(entity, column, roles)} AS {_STORED.get(type_.kind, _TEXT)[0]}) AS {column}"
+            f"CAST({_agreed(entity, column, _masked(entity, column, roles), consent)} AS {_STORED.get(type_.kind, _TEXT)[0]}) AS {column}"
             for column, type_ in self.types[entity].items()
         )
         filters = [role.filters.get(entity) for role in roles]
         kept = "TRUE" if None in filters else " OR ".join(f"({one})" for one in filters)
+        if consent is not None and (entity, "") in consent.needed:
+            kept = f"({kept}) AND {consent.agreed()}"
         for name, value in principal.items():
             kept = kept.replace(f"principal.{name}", f"'{value}'")
             shown = shown.replace(f"principal.{name}", f"'{value}'")
@@ -204,6 +229,12 @@ def _masked(entity: str, column: str, roles: Sequence[Rules]) -> str:
         for role, mask in masks
     )
     return f"CASE {arms} END"
+
+
+def _agreed(entity: str, column: str, shown: str, consent: Consent | None) -> str:
+    if consent is None or (entity, column) not in consent.needed:
+        return shown
+    return f"CASE WHEN {consent.agreed()} THEN {shown} END"
 
 
 def _stored(value: Any) -> Any:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.federation.naive import Naive, Rules
+from tests.federation.naive import Consent, Naive, Rules
 
 from roundview_catalog.model import Entity
 from roundview_federation.federation import Federation
@@ -75,6 +75,40 @@ ROLES = {
 }
 
 
+CONSENT = Consent(
+    needed=(
+        ("contact_point_email", ""),
+        ("sales_order", ""),
+        ("contact_point_phone", "phone_e164"),
+        ("contact_point_phone", "country_code"),
+        ("contact_point_phone", "is_mobile"),
+        ("individual", "birth_date"),
+        ("loyalty_membership", "tier"),
+    ),
+    given="status = 'opt_in'",
+    refused="status = 'opt_out' AND source <> 'mail'",
+)
+"""What the purpose marketing needs."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, and what for."""
+
+    roles: tuple[str, ...]
+    purpose: str = "service"
+
+    @property
+    def rules(self) -> list[Rules]:
+        """Returns the rules of the roles, in the order in which roles count."""
+        return [ROLES[role] for role in sorted(self.roles)]
+
+    @property
+    def consent(self) -> Consent | None:
+        """Returns what people must have agreed to."""
+        return CONSENT if self.purpose == "marketing" else None
+
+
 @dataclass(frozen=True)
 class RuledEstate:
     """The estate under the policy of ROLES, its naive twin, and its customers."""
@@ -111,13 +145,19 @@ async def opened_ruled(
 
 def principal(roles: tuple[str, ...]) -> Principal:
     """Returns who has some of ROLES."""
-    return Principal("test", roles, {"region": "eu"}, ("service",), "service")
+    return Principal("test", roles, {"region": "eu"}, ("service", "marketing"), "service")
 
 
 def _policy(entities: Mapping[str, Entity]) -> str:
-    lines = ["roles:"]
+    needed = [f"{entity}.{field}".rstrip(".") for entity, field in CONSENT.needed]
+    lines = ["purposes:", "  marketing:", f"    needs_consent: {json.dumps(needed)}"]
+    lines += [
+        f"    given: {json.dumps(CONSENT.given)}",
+        f"    refused: {json.dumps(CONSENT.refused)}",
+    ]
+    lines.append("roles:")
     for name, rules in ROLES.items():
-        lines += [f"  {name}:", "    purposes: [service]", "    actions: [allow_scan]"]
+        lines += [f"  {name}:", "    purposes: [service, marketing]", "    actions: [allow_scan]"]
         lines += ["    sees:", '      "*": all']
         for entity, hidden in rules.hidden.items():
             shown = [f for f in entities[entity].fields if f not in hidden]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlglot import exp
 from tests.federation.naive import Wanted, plain
-from tests.federation.ruled import ROLES, RuledEstate, principal
+from tests.federation.ruled import CONSENT, ROLES, Asker, RuledEstate, principal
 
 from roundview_catalog.errors import RequestError
 from roundview_catalog.types import Kind, Type
@@ -41,6 +41,7 @@ RULED = tuple(
     sorted(
         {e for rules in ROLES.values() for e, _ in rules.masks}
         | {e for rules in ROLES.values() for e in rules.filters}
+        | {e for e, _ in CONSENT.needed}
     )
 )
 ORDERED = (Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.DATE, Kind.TIMESTAMPTZ, Kind.TEXT)
@@ -74,29 +75,31 @@ async def test_hidden_columns_cannot_be_asked_in_any_place(ruled: RuledEstate) -
     ):
         section = Section("s", "individual", tree, "c")
         with pytest.raises(RequestError) as caught:
-            await _ask(ruled, (section,), ("careful",), ruled.customers[:1], {"value": "female"})
+            await _ask(
+                ruled, (section,), Asker(("careful",)), ruled.customers[:1], {"value": "female"}
+            )
         assert caught.value.code == "RV102"
 
 
 async def _compare(ruled: RuledEstate, seed: int) -> None:
     """Makes a random question of up to three lists and compares every row of every customer."""
     chance = random.Random(seed)
-    roles = chance.choice(TOGETHER)
+    asker = Asker(chance.choice(TOGETHER), chance.choice(("service", "service", "marketing")))
     customers = tuple(chance.sample(ruled.customers, chance.choice((1, 1, 2, 7))))
-    lists = [_wanted(chance, ruled, roles) for _ in range(chance.randint(1, 3))]
+    lists = [_wanted(chance, ruled, asker) for _ in range(chance.randint(1, 3))]
     values = {name: value for one in lists for name, value in one.wanted.values.items()}
     sections = tuple(
         Section(f"s{at}", one.wanted.entity, one.tree, "c") for at, one in enumerate(lists)
     )
-    result = await _ask(ruled, sections, roles, customers, values)
+    result = await _ask(ruled, sections, asker, customers, values)
     for at, one in enumerate(lists):
         for index, customer in enumerate(customers):
-            expected = _expected(ruled, one.wanted, customer, roles)
+            expected = _expected(ruled, one.wanted, customer, asker)
             groups = result.outputs[f"s{at}"].groups
             found = [_cut(r, one.wanted) for r in groups[index].rows] if index in groups else []
-            assert found == expected, (seed, roles, customer, one.wanted)
-    await _compare_pages(ruled, chance, lists[0], roles, customers[0], seed)
-    await _compare_below(ruled, lists, roles, customers, seed)
+            assert found == expected, (seed, asker, customer, one.wanted)
+    await _compare_pages(ruled, chance, lists[0], asker, customers[0], seed)
+    await _compare_below(ruled, lists, asker, customers, seed)
 
 
 @dataclass(frozen=True)
@@ -109,18 +112,18 @@ async def _compare_pages(
     ruled: RuledEstate,
     chance: random.Random,
     one: _List,
-    roles: tuple[str, ...],
+    asker: Asker,
     customer: str,
     seed: int,
 ) -> None:
     """Walks the pages of a list: together they are the list."""
-    expected = _expected(ruled, one.wanted, customer, roles)
+    expected = _expected(ruled, one.wanted, customer, asker)
     section = Section("p", one.wanted.entity, one.tree, "c", page=Page("first", "after"))
     walked: list[tuple[Any, ...]] = []
     size, after = chance.randint(1, 4), None
     for _ in range(4):
         values = {**one.wanted.values, "first": size, "after": after}
-        result = await _ask(ruled, (section,), roles, (customer,), values)
+        result = await _ask(ruled, (section,), asker, (customer,), values)
         groups = result.outputs["p"].groups
         if 0 not in groups:
             break
@@ -136,7 +139,7 @@ async def _compare_pages(
 async def _compare_below(
     ruled: RuledEstate,
     lists: list[_List],
-    roles: tuple[str, ...],
+    asker: Asker,
     customers: tuple[str, ...],
     seed: int,
 ) -> None:
@@ -146,10 +149,10 @@ async def _compare_below(
     one = lists[0]
     above = Section("o", "sales_order", selecting("sales_order", ("source_key",)), "c")
     below = Section("l", one.wanted.entity, one.tree, "c", parent="o")
-    result = await _ask(ruled, (above, below), roles, customers, one.wanted.values)
+    result = await _ask(ruled, (above, below), asker, customers, one.wanted.values)
     expected: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for customer in customers:
-        for row in _expected(ruled, one.wanted, customer, roles):
+        for row in _expected(ruled, one.wanted, customer, asker):
             expected.setdefault((row[0], row[3]), []).append(row)
     found = {
         key: [_cut(row, one.wanted) for row in rows.rows]
@@ -161,24 +164,24 @@ async def _compare_below(
 async def _ask(
     ruled: RuledEstate,
     sections: tuple[Section, ...],
-    roles: tuple[str, ...],
+    asker: Asker,
     customers: tuple[str, ...],
     values: dict[str, Any] | Any,
 ) -> Result:
     shape = f"random:{[(s.name, s.parent, s.page, s.tree.sql()) for s in sections]}"
     question = Question(shape, (Lookup("c"),), sections)
     who = [Identifier("customer_id", customer) for customer in customers]
-    request = Request(principal(roles), timeout_seconds=20)
+    request = Request(principal(asker.roles), asker.purpose, timeout_seconds=20)
     result = await ruled.federation.run(question, {"c": who, **values}, request)
     assert result.complete
     return result
 
 
 def _expected(
-    ruled: RuledEstate, wanted: Wanted, customer: str, roles: tuple[str, ...]
+    ruled: RuledEstate, wanted: Wanted, customer: str, asker: Asker
 ) -> list[tuple[Any, ...]]:
-    rules = [ROLES[role] for role in sorted(roles)]
-    rows = ruled.naive.rows(wanted, customer, rules, {"region": "eu"})
+    known = {"region": "eu"}
+    rows = ruled.naive.rows(wanted, customer, asker.rules, known, asker.consent)
     return [(*row[:4], *(_plain(value) for value in row[4:])) for row in rows]
 
 
@@ -191,9 +194,9 @@ def _plain(value: Any) -> Any:
     return value.normalize() if hasattr(value, "normalize") else value
 
 
-def _wanted(chance: random.Random, ruled: RuledEstate, roles: tuple[str, ...]) -> _List:
+def _wanted(chance: random.Random, ruled: RuledEstate, asker: Asker) -> _List:
     entity = chance.choice((*sorted(ruled.naive.types), *RULED))
-    hidden = set.intersection(*(set(ROLES[role].hidden.get(entity, ())) for role in roles))
+    hidden = set.intersection(*(set(rules.hidden.get(entity, ())) for rules in asker.rules))
     types = {n: t for n, t in ruled.naive.types[entity].items() if n not in hidden}
     names = sorted(types)
     columns = tuple(chance.sample(names, chance.randint(1, min(5, len(names)))))

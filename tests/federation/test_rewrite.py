@@ -217,7 +217,8 @@ def _passes(case: Case, catalog: Catalog) -> list[exp.Select]:
 
 
 def _decision(case: Case, catalog: Catalog) -> Decision:
-    principal = Principal("test", (case.role,), {"region": "eu"})
+    role = catalog.policy.roles[case.role]
+    principal = Principal("test", (role.name,), {"region": "eu"}, role.purposes, role.purposes[0])
     decision = decide(catalog, principal)
     entity = case.section.entity
     masks = {(entity, column): expressions.parse(text) for column, text in case.masks}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.federation.conftest import World, opened
 from tests.federation.naive import plain
-from tests.federation.ruled import ROLES, RuledEstate, opened_ruled, principal
+from tests.federation.ruled import ROLES, Asker, RuledEstate, opened_ruled, principal
 from tests.sql.oracles import rows_of
 
 from roundview.demo import support
@@ -73,12 +73,20 @@ async def asked(
 
 
 @pytest.mark.parametrize(
-    "roles", [*((role,) for role in ROLES), ("careful", "narrow"), ("narrow", "narrower")]
+    ("roles", "purpose"),
+    [
+        *(((role,), "service") for role in ROLES),
+        (("careful", "narrow"), "service"),
+        (("narrow", "narrower"), "service"),
+        (("everyone",), "marketing"),
+        (("careful", "narrow"), "marketing"),
+    ],
 )
 async def test_roles_get_the_rows_that_plain_sql_over_theirs_has(
-    roles: tuple[str, ...], ruled: RuledEstate
+    roles: tuple[str, ...], purpose: str, ruled: RuledEstate
 ) -> None:
-    rules = [ROLES[role] for role in sorted(roles)]
+    asker = Asker(roles, purpose)
+    rules = asker.rules
     who = principal(roles)
     for entity in ruled.naive.types:
         hidden = set.intersection(*(set(rule.hidden.get(entity, ())) for rule in rules))
@@ -91,8 +99,11 @@ async def test_roles_get_the_rows_that_plain_sql_over_theirs_has(
                 continue
             shown = ", ".join(("customer_id", "source", "source_key", "slot", *columns))
             text = f"SELECT {shown} FROM {entity}" + (f" WHERE {where}" if where else "")
-            got, _ = await asked(ruled.federation, text, principal=who, allow_scan=True)
-            right = ruled.naive.scanned(entity, columns, where, rules, dict(who.attributes))
+            got, _ = await asked(
+                ruled.federation, text, principal=who, purpose=purpose, allow_scan=True
+            )
+            known = dict(who.attributes)
+            right = ruled.naive.scanned(entity, columns, where, rules, known, asker.consent)
             assert _bag(got) == _bag(right), (entity, where)
             assert got or where or not right
 

@@ -133,9 +133,6 @@ def _sees(role: Role, entity: Entity, policy: Policy, purpose: str) -> set[str] 
 
 def _is_for(policy: Policy, place: tuple[str, str], purpose: str) -> bool:
     only = policy.only_for.get(place)
-    consent = policy.consents.get(purpose)
-    if consent is not None and place in consent.needed_by:
-        return False
     return only is None or purpose in only
 
 

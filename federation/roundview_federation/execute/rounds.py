@@ -23,7 +23,8 @@ from roundview_federation.execute.survive import survive
 from roundview_federation.plan import ArrivalContext, KeySet, Plan, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, Output, SourceStatus
-from roundview_federation.rewrite.source_keys import native_key, native_value, split_key
+from roundview_federation.rewrite.consents import AGREED
+from roundview_federation.rewrite.source_keys import OWN_KEYS, native_key, native_value, split_key
 
 
 @dataclass(slots=True)
@@ -104,12 +105,14 @@ async def gather(
     connectors: Mapping[str, Connector],
     clock: Callable[[], datetime],
     is_patient: bool = False,
+    agreed: asyncio.Future[frozenset[str]] | None = None,
 ) -> Gathered:
     """Runs every fragment as soon as its keys are known and turns the answers into rows.
 
     Fragments that wait for no other are all asked at once. A source that fails or is late
     costs its own rows only; everything is back at the deadline, whatever a source does.
-    `is_patient` gives each source all of the time, not only its own limit.
+    `is_patient` gives each source all of the time, not only its own limit. `agreed` brings the
+    customers without whose consent something is not shown: nobody, where it fails or is late.
     """
     gathered = Gathered(rows={name: defaultdict(list) for name in plan.sections})
     params = {**plan.constants, **params} if plan.constants else params
@@ -122,7 +125,7 @@ async def gather(
             runs[planned.fragment.id] = run
     if not runs:
         return gathered
-    collecting = _Collecting(customers, params, Ledger(catalog, clock()))
+    collecting = _Collecting(customers, params, Ledger(catalog, clock()), agreed)
     tasks: list[asyncio.Future[Outcome]] = []
     for run in sorted(runs.values(), key=_turn):
         task = asking.start(run)
@@ -130,6 +133,7 @@ async def gather(
         tasks.append(task)
     try:
         await asyncio.wait(tasks, timeout=deadline.left + 0.02)
+        await collecting.agree(deadline)
     finally:
         collecting.is_over = True
         for task in tasks:
@@ -262,16 +266,6 @@ def _native(value: Any, types: tuple[Type, ...], prefixes: tuple[str, ...]) -> A
     return native_value(value, types[0], prefixes[0])
 
 
-class _OwnKeys:
-    """Stands for the customers where nobody was asked for: a row names its person's key."""
-
-    def __getitem__(self, owner: Any) -> Any:
-        return owner
-
-
-_OWN_KEYS: Any = _OwnKeys()
-
-
 @dataclass(slots=True)
 class _Part:
     """What one fragment brought: rows by section and owner, or why it brought none."""
@@ -285,8 +279,16 @@ class _Collecting:
     """Turns answers into rows while slower sources are still awaited."""
 
     def __init__(
-        self, customers: Mapping[str, Customers], params: Mapping[str, Any], ledger: Ledger
+        self,
+        customers: Mapping[str, Customers],
+        params: Mapping[str, Any],
+        ledger: Ledger,
+        agreed: asyncio.Future[frozenset[str]] | None = None,
     ) -> None:
+        self._agreed = agreed
+        self._held: list[tuple[Run, asyncio.Future[Outcome]]] | None = (
+            None if agreed is None else []
+        )
         self.ledger = ledger
         self.is_over = False
         self._customers = customers
@@ -301,10 +303,26 @@ class _Collecting:
             if not task.cancelled():
                 task.exception()
             return
+        if self._held is not None:
+            self._held.append((run, task))
+            return
         try:
             self._parts[run.planned.fragment.id] = self._part(run, task)
         except Exception as error:  # noqa: BLE001 - raised by `put`, not by the event loop
             self._broken = self._broken or error
+
+    async def agree(self, deadline: Deadline) -> None:
+        """Takes what waited for consents, as soon as these are known."""
+        if self._agreed is None:
+            return
+        await asyncio.wait([self._agreed], timeout=max(deadline.left, 0.0))
+        is_known = self._agreed.done() and not self._agreed.cancelled()
+        failed = self._agreed.exception() is not None if is_known else True
+        ids = frozenset[str]() if failed else self._agreed.result()
+        self._params = {**self._params, AGREED: ids}
+        held, self._held = self._held or [], None
+        for run, task in held:
+            self.take(run, task)
 
     def put(self, run: Run, gathered: Gathered) -> None:
         """Adds what a fragment brought; called in the plan's order, so that rows have one."""
@@ -344,8 +362,8 @@ class _Collecting:
         context = ArrivalContext(
             origin=origin,
             owners=run.owners,
-            customer_ids=who.ids if who else _OWN_KEYS,
-            link_states=who.link_states if who else _OWN_KEYS,
+            customer_ids=who.ids if who else OWN_KEYS,
+            link_states=who.link_states if who else OWN_KEYS,
             params=self._params,
             note=self.ledger.noter(source),
         )

@@ -243,7 +243,7 @@ def _used(code: FieldCode, bearing: tuple[tuple[str, ...], ...] = ()) -> list[st
         want(name)
     for tree in (*unfolded.masks.values(), unfolded.row_filter, unfolded.where):
         for column in tree.find_all(exp.Column) if tree is not None else ():
-            if column.table != "principal":
+            if column.table not in ("principal", "owner"):
                 want(column.name)
     for alternative in bearing:
         for name in alternative:

@@ -12,6 +12,7 @@ from roundview_catalog import coerce, expressions
 from roundview_catalog.mapped import Child
 from roundview_catalog.types import Kind, Type
 from roundview_federation.key_sets import keyset_of
+from roundview_federation.rewrite.consents import AGREED, is_agreement
 from roundview_federation.rewrite.push import FragmentDraft
 from roundview_federation.rewrite.row_lists import first_of, value_or_none
 from roundview_federation.rewrite.row_values import computing, fail, parameter_types
@@ -101,6 +102,10 @@ class RowCode:
                 return exp.column(name, table=_MEMBERSHIP)
             if isinstance(node, exp.Placeholder):
                 return exp.column(node.name, table=_PARAMETER)
+            if is_agreement(node):
+                name = f"a{len(memberships)}"
+                memberships[name] = f"(customer_ids[owner] in {self._parameter(AGREED)})"
+                return exp.column(name, table=_MEMBERSHIP)
             if isinstance(node, exp.Column) and node.table == "principal":
                 return exp.column(f"principal.{node.name}", table=_PARAMETER)
             return node

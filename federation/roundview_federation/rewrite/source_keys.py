@@ -67,3 +67,14 @@ def native_value(value: Any, type_: Type, prefix: str = "") -> Any:
         # 007 is another key than 7.
         return number if not isinstance(value, str) or str(number) == value else None
     return value if isinstance(value, str) or type_.kind is not Kind.TEXT else str(value)
+
+
+class _OwnKeys:
+    """Stands for the customers where nobody was asked for: a row names its person's key."""
+
+    def __getitem__(self, owner: Any) -> Any:
+        return owner
+
+
+OWN_KEYS: Any = _OwnKeys()
+"""What a row is said to belong to where nothing binds customers: its person's own key."""

@@ -42,6 +42,7 @@ class Relations(Mapping[str, Mapping[str, Type]]):
     def __init__(
         self, catalog: Catalog, decision: Decision, entities: Mapping[str, Mapping[str, Type]]
     ) -> None:
+        self.consent = decision.consent
         self._catalog = catalog
         self._fields = decision.fields
         self._entities = entities

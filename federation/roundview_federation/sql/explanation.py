@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlglot import exp
 
+from roundview_catalog.model import Catalog
 from roundview_federation.connectors.port import Connector
 from roundview_federation.plan import Plan
 from roundview_federation.request import Decision
@@ -156,3 +158,15 @@ def _policy(decision: Decision, entities: set[str]) -> list[str]:
 def _written(tree: exp.Expr) -> str:
     """Writes a condition with the name of its value."""
     return tree.sql(dialect="duckdb").replace("$", ":")
+
+
+def ages_of(planned: PlannedQuery, catalog: Catalog, now: datetime) -> dict[str, float]:
+    """Returns how old the numbers are that chose the strategies, in seconds, by source."""
+    relations = {one.read.relation for one in planned.reads.values()}
+    asked = sorted({b.source for name in relations for b in catalog.branches(name)})
+    times = {name: catalog.sources[name].measured_at for name in asked}
+    return {
+        name: max(0.0, (now - time).total_seconds())
+        for name, time in times.items()
+        if time is not None
+    }

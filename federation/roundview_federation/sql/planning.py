@@ -24,13 +24,14 @@ from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import LOOKUP, Reading, read
 from roundview_federation.rewrite.query.sources import Bind, Read
 from roundview_federation.rewrite.query.spare import spare
+from roundview_federation.sql.consenting import AGREED, with_consent
 from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct, without_lookup
 from roundview_federation.sql.expansion import expand
 from roundview_federation.sql.folding import partial_type
 from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.points import is_point
-from roundview_federation.sql.relations import LOOKUP_COLUMNS, is_ours
+from roundview_federation.sql.relations import is_ours, types_of
 from roundview_federation.sql.shrinking import (
     Shrunk,
     exactness,
@@ -79,12 +80,12 @@ def plan_tree(
     Where their texts decide, those of the witness do. Raises ValuesDecide where one of them has
     to stand in the tree itself.
     """
-    tree = expand(resolve(tree, schema), schema)
-    reading = merge(read(tree, schema))
+    tree = with_consent(expand(resolve(tree, schema), schema), schema.consent)
+    # Names of our own are known from here on: nobody could have written them.
+    reading = merge(read(tree, dict.fromkeys((*schema, AGREED))))
     hand_on(reading.reads)
     types = {
-        one.name: _columns(one, LOOKUP_COLUMNS if one.relation == LOOKUP else schema[one.relation])
-        for one in reading.reads.values()
+        one.name: _columns(one, types_of(one.relation, schema)) for one in reading.reads.values()
     }
     over, rest, lookup = without_lookup(reading.residual, reading.reads)
     only = types[next(iter(rest))] if rest else {}

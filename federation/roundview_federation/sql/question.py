@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -12,20 +13,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from roundview_catalog.errors import EngineError, RequestError, SourceError
+from roundview_catalog.errors import EngineError, RequestError, RoundviewError, SourceError
 from roundview_federation.access.policy import may_scan
 from roundview_federation.audit.questions import Asked as Recorded
 from roundview_federation.audit.questions import Questions
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
 from roundview_federation.plan import Identifier
+from roundview_federation.planner import own_decision
 from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.aliases import with_todays_ids
+from roundview_federation.sql.consenting import agreement_of
 from roundview_federation.sql.direct import MOST_ROWS
-from roundview_federation.sql.explanation import Explanation, explain
+from roundview_federation.sql.explanation import Explanation, ages_of, explain
 from roundview_federation.sql.planned import PlannedQuery
 from roundview_federation.sql.planning import plans_of
 from roundview_federation.sql.plans import Plans
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 AUTO, DIRECT, EMBEDDED, TRINO = "auto", "direct", "embedded", "trino"
 ENGINES = (AUTO, DIRECT, EMBEDDED, TRINO)
 
+_LOG = logging.getLogger("roundview.access")
 _UNREADABLE = "RV506"
 """What Trino says where one of its connectors fails."""
 
@@ -157,7 +161,7 @@ class SqlQuestions:
             explained = explain(result.planned, plans, connectors, decision, result.fetched)
             explained.engine, explained.seconds = result.engine, result.seconds
             explained.rows_needed = needed
-            explained.measured = self._measured(result.planned)
+            explained.measured = ages_of(result.planned, self.snapshot.catalog, self._clock())
             return explained
         planner = self.snapshot.planner
         plans = {
@@ -168,7 +172,7 @@ class SqlQuestions:
         explained = explain(planned, plans, connectors, decision)
         if self._trino is not None:
             self._explain_choice(explained, planned)
-        explained.measured = self._measured(planned)
+        explained.measured = ages_of(planned, self.snapshot.catalog, self._clock())
         return explained
 
     async def run(
@@ -246,6 +250,7 @@ class SqlQuestions:
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
         prepared = time.perf_counter()
         params = {f"principal.{k}": v for k, v in decision.attributes.items()}
+        agreed = await self._agreed(planned, decision, request, engine)
         async with AsyncExitStack() as stack:
             store = RowStore(engine, deadline, stack, is_here=choice == DIRECT)
             asked = Asked(
@@ -258,6 +263,7 @@ class SqlQuestions:
                 lambda identifier: self._find(identifier, request),
                 store,
                 is_partial=request.is_partial,
+                agreed=agreed,
             )
             if choice == TRINO:
                 return await self._on_trino(planned, asked, preparing)
@@ -306,17 +312,24 @@ class SqlQuestions:
                 seconds,
             )
 
-    def _measured(self, planned: PlannedQuery) -> dict[str, float]:
-        """Returns how old the numbers are that chose the strategies, by source."""
-        catalog, now = self.snapshot.catalog, self._clock()
-        relations = {one.read.relation for one in planned.reads.values()}
-        asked = sorted({b.source for name in relations for b in catalog.branches(name)})
-        times = {name: catalog.sources[name].measured_at for name in asked}
-        return {
-            name: max(0.0, (now - time).total_seconds())
-            for name, time in times.items()
-            if time is not None
-        }
+    async def _agreed(
+        self, planned: PlannedQuery, decision: Decision, request: Request, engine: DuckDBEngine
+    ) -> tuple[str, ...]:
+        """Returns who agreed to the purpose: nobody where a consent cannot be read, maybe a no."""
+        text = agreement_of(planned, decision)
+        if text is None:
+            return ()
+        own = replace(own_decision(self.snapshot.catalog, decision), policy_shape="own")
+        everything = replace(request, allow_scan=True, is_partial=False)
+        try:
+            asked = await self.plans.prepare(text, own, allow_scan=True)
+            # Before the question itself, which may hold an engine while it waits.
+            result = await self._answered(text, asked, everything, own, engine, AUTO, 0.0)
+            rows = await result.table()
+        except RoundviewError as error:
+            _LOG.warning("consents cannot be read, so what needs them is withheld: %s", error.code)
+            return ()
+        return tuple(rows.column(0).to_pylist())
 
     async def _name_dead_sources(self, error: EngineError, sources: Collection[str]) -> None:
         """Raises SourceError for a source of a failed statement that does not answer us either."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from roundview_catalog.model import Catalog
+from roundview_federation.sql.consenting import AGREED
 from roundview_federation.sql.planned import PlannedQuery
 from roundview_federation.sql.relations import is_ours
 
@@ -29,7 +30,8 @@ def named(planned: PlannedQuery) -> tuple[list[str], bool]:
     for name, one in planned.reads.items():
         waits = one.choice.bind.of if one.choice.bind is not None else ()
         customers |= dict.fromkeys(str(customer) for customer in one.customers or ())
-        is_named = one.customers is not None or is_ours(one.read.relation)
+        relation = one.read.relation
+        is_named = one.customers is not None or (is_ours(relation) and relation != AGREED)
         if is_named or (waits and all(other in bound for other, _ in waits)):
             bound.add(name)
         else:

@@ -20,6 +20,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.consenting import AGREED
 from roundview_federation.sql.folding import as_folded
 from roundview_federation.sql.key_values import KeyValues
 from roundview_federation.sql.own_rows import own_rows
@@ -112,6 +113,8 @@ class Asked:
     find: Callable[[Identifier], Awaitable[Found]]
     store: RowStore
     is_partial: bool
+    agreed: tuple[str, ...] = ()
+    """customers who agreed to the purpose, where the question needs them"""
 
 
 async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
@@ -287,6 +290,9 @@ async def _look_up(planned: PlannedRead, asked: Asked) -> ReadRun:
 
 
 async def _own(planned: PlannedRead, asked: Asked) -> ReadRun:
+    if planned.read.relation == AGREED:
+        agreed = [tuple(one for _ in planned.columns) for one in asked.agreed]
+        return ReadRun(table(agreed, planned.columns, 0))
     made = await own_rows(
         planned.read.relation,
         planned.columns,

@@ -16,6 +16,7 @@ from roundview_federation.plan import Identifier
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.trino.place import places_of, xref_of
+from roundview_federation.sql.consenting import AGREED
 from roundview_federation.sql.own_rows import own_rows
 from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.relations import is_ours
@@ -142,6 +143,10 @@ def _picked(row: tuple[Any, ...], one: PlannedRead) -> tuple[Any, ...]:
 
 
 async def _own_rows(one: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
+    if one.read.relation == AGREED:
+        if len(asked.agreed) > _MOST_OWN_ROWS:
+            raise not_on_trino("consents of that many customers")
+        return [tuple(each for _ in one.columns) for each in asked.agreed]
     made = await own_rows(
         one.read.relation,
         one.columns,
