@@ -70,7 +70,7 @@ def test_help_has_examples(
 ) -> None:
     said = run(*command, "--help").stdout
     golden(GOLDEN / "help" / f"{'-'.join(command) or 'roundview'}.txt", said)
-    assert "Examples:" in said or command in (("identity",), ("key",), ("trino",))
+    assert "Examples:" in said or command in (("audit",), ("identity",), ("key",), ("trino",))
 
 
 def test_starting_loads_nothing_heavy() -> None:
