@@ -38,7 +38,7 @@ class Request:
     `timeout_seconds` None means the catalog's deadline for the kind of question. `allow_scan`
     lets SQL read more of a source than its limits say; `is_partial` lets it answer without the
     sources that failed. `is_emergency` breaks the glass: roles that only count then do, and
-    `reason` says why.
+    `reason` says why. `reveals` is an entity and a field that are asked for without their mask.
     """
 
     principal: Principal
@@ -49,6 +49,7 @@ class Request:
     is_partial: bool = False
     is_emergency: bool = False
     reason: str = ""
+    reveals: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from cachetools import LRUCache
 
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.model import Catalog, Source
+from roundview_federation.access.exceptions import check_emergency, check_reveal
 from roundview_federation.access.policy import decide, for_principal, purpose_of
 from roundview_federation.connectors import open_connector
 from roundview_federation.connectors.port import Connector
@@ -26,8 +27,8 @@ from roundview_identity.store import Xref
 _DECISIONS = 1_000
 _PROOF_SECONDS = 5.0
 _WARM_SECONDS = 5.0
-_Asker = tuple[tuple[str, ...], str, bool]
-"""Roles, purpose, and whether it is an emergency."""
+_Asker = tuple[tuple[str, ...], str, bool, tuple[str, str] | None]
+"""Roles, purpose, whether it is an emergency, and what is revealed."""
 _LOG = logging.getLogger("roundview.sources")
 
 
@@ -70,20 +71,35 @@ class Snapshot:
         self._decisions: LRUCache[_Asker, Decision] = LRUCache(_DECISIONS)
 
     def decide(
-        self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
+        self,
+        principal: Principal,
+        purpose: str = "",
+        *,
+        is_emergency: bool = False,
+        reveals: tuple[str, str] | None = None,
     ) -> Decision:
         """Returns the principal's decision, made once for roles and purpose ("": the default)."""
-        key = (principal.roles, purpose or principal.default_purpose, is_emergency)
+        key = (principal.roles, purpose or principal.default_purpose, is_emergency, reveals)
         known = self._decisions.get(key)
         if known is None:
-            known = decide(self.catalog, principal, purpose, is_emergency=is_emergency)
+            known = decide(
+                self.catalog, principal, purpose, is_emergency=is_emergency, reveals=reveals
+            )
             self._decisions[key] = known
         return for_principal(known, self.catalog.policy, principal)
 
     def decide_for(self, request: Request) -> Decision:
-        """Returns the decision for a request; raises RV301 for a purpose it may not have."""
-        purpose = purpose_of(request)
-        return self.decide(request.principal, purpose, is_emergency=request.is_emergency)
+        """Returns the decision for a request; raises RV301 for a purpose it may not have.
+
+        Raises RV300 and RV304 for a request that may not break the glass or reveal.
+        """
+        purpose, who = purpose_of(request), request.principal
+        if not request.is_emergency and request.reveals is None:
+            return self.decide(who, purpose)
+        decision = self.decide(who, purpose, is_emergency=request.is_emergency)
+        check_emergency(request, self.catalog.policy, decision)
+        check_reveal(request, decision)
+        return self.decide(who, purpose, is_emergency=request.is_emergency, reveals=request.reveals)
 
     async def states(self) -> tuple[SourceState, ...]:
         """Proves every source read-only, all at once, and says what came of it."""

@@ -151,7 +151,7 @@ async def test_what_follows_from_a_masked_field_follows_from_its_mask(world: Wor
     )
     tree = selecting(mail, ("email_normalized", "domain"))
     question = Question("m", (Lookup("c"),), (Section("e", mail, tree, "c"),))
-    federation.current._decisions[(("masked",), "service", False)] = masked
+    federation.current._decisions[(("masked",), "service", False, None)] = masked
     request = Request(replace(federation.principal, roles=("masked",)))
     result = await federation.run(question, {"c": WHO}, request)
     assert set(values(result, "e")) == {("hidden@mail.example", "mail.example")}

@@ -10,7 +10,7 @@ import pytest
 from roundview_catalog import loader
 from roundview_catalog.errors import AccessError
 from roundview_catalog.model import Catalog
-from roundview_federation.access.policy import decide, may_scan, purpose_of
+from roundview_federation.access.policy import decide, may_query, purpose_of
 from roundview_federation.request import Decision, Principal, Request
 
 COMPANY = Path(__file__).parents[1] / "catalog" / "company"
@@ -125,10 +125,10 @@ def test_the_glass_is_broken_on_request_only(catalog: Catalog) -> None:
 def test_whole_sources_are_read_by_those_only_who_may(catalog: Catalog) -> None:
     request = Request(who("agent"), allow_scan=True)
     with pytest.raises(AccessError) as caught:
-        may_scan(request, decide(catalog, who("agent")))
+        may_query(request, decide(catalog, who("agent")))
     assert caught.value.code == "RV300"
-    may_scan(request, decide(catalog, who("fireman"), is_emergency=True))
-    may_scan(Request(who("agent")), decide(catalog, who("agent")))
+    may_query(request, decide(catalog, who("fireman"), is_emergency=True))
+    may_query(Request(who("agent")), decide(catalog, who("agent")))
 
 
 @pytest.mark.parametrize("purpose", ["", "curiosity", "Service", "service "])

@@ -10,10 +10,14 @@ from roundview_catalog.policy import Role
 
 
 class Cells:
-    """What roles that see an entity show of its rows and values."""
+    """What roles that see an entity show of its rows and values.
 
-    def __init__(self, entity: str, roles: Sequence[Role]) -> None:
+    Roles that may reveal show the field that is `revealed` without their mask.
+    """
+
+    def __init__(self, entity: str, roles: Sequence[Role], revealed: str = "") -> None:
         self._entity = entity
+        self._revealed = revealed
         self._roles = roles
         filters = [role.row_filter.get(entity) for role in roles]
         distinct = {one.sql(): one for one in filters if one is not None}
@@ -28,12 +32,13 @@ class Cells:
         >>> # -> CASE WHEN region = principal.region THEN x END
         """
         arms: list[tuple[exp.Expr | None, exp.Expr | None]] = []
-        plain = [role for role in reading if (self._entity, field) not in role.mask]
-        masked = [role for role in reading if (self._entity, field) in role.mask]
-        for role in (*plain, *masked):
-            arm = (role.row_filter.get(self._entity), role.mask.get((self._entity, field)))
-            arms.append(arm)
-            if arm[0] is None:
+        shown_by = [(role, self._mask_of(role, field)) for role in reading]
+        plain = [one for one in shown_by if one[1] is None]
+        masked = [one for one in shown_by if one[1] is not None]
+        for role, mask in (*plain, *masked):
+            condition = role.row_filter.get(self._entity)
+            arms.append((condition, mask))
+            if condition is None:
                 break
         shown = {"" if mask is None else mask.sql() for _, mask in arms}
         if len(shown) == 1 and self._is_everywhere(arms):
@@ -47,6 +52,10 @@ class Cells:
                 break
             case = case.when(condition.copy(), value, copy=False)
         return case.else_(otherwise, copy=False)
+
+    def _mask_of(self, role: Role, field: str) -> exp.Expr | None:
+        is_revealed = field == self._revealed and "reveal" in role.actions
+        return None if is_revealed else role.mask.get((self._entity, field))
 
     def _is_everywhere(self, arms: Sequence[tuple[exp.Expr | None, exp.Expr | None]]) -> bool:
         """Tells whether every row that is shown fulfils the condition of an arm."""

@@ -17,14 +17,20 @@ from roundview_federation.request import Decision, Principal, Request
 
 
 def decide(
-    catalog: Catalog, principal: Principal, purpose: str = "", *, is_emergency: bool = False
+    catalog: Catalog,
+    principal: Principal,
+    purpose: str = "",
+    *,
+    is_emergency: bool = False,
+    reveals: tuple[str, str] | None = None,
 ) -> Decision:
     """Returns what a principal may see for a purpose ("": its default).
 
     Unknown roles see nothing. Only roles that have the purpose count, and those that break the
     glass only in an emergency. With several, a row is shown if one of them shows it, and of a row
     each value that one of those roles reads: masked only if all of those mask it. A row that no
-    filter judges TRUE is hidden.
+    filter judges TRUE is hidden. The field that a request `reveals` is shown without the masks of
+    roles that may reveal.
     """
     purpose = purpose or principal.default_purpose
     policy = catalog.policy
@@ -39,7 +45,8 @@ def decide(
             continue
         readable = frozenset[str]().union(*(sees[role.name] or () for role in seeing))
         fields[entity.name] = readable
-        cells = Cells(entity.name, seeing)
+        revealed = reveals[1] if reveals is not None and reveals[0] == entity.name else ""
+        cells = Cells(entity.name, seeing, revealed)
         if cells.row_filters:
             filters[entity.name] = cells.row_filters
         for name in readable:
@@ -48,7 +55,7 @@ def decide(
                 masks[(entity.name, name)] = mask
     consent = policy.consents.get(purpose)
     return Decision(
-        policy_shape=_shape(roles, purpose),
+        policy_shape=_shape(roles, purpose, reveals),
         catalog_version=catalog.version,
         fields=fields,
         row_filters=filters,
@@ -92,8 +99,12 @@ def purpose_of(request: Request) -> str:
     return purpose
 
 
-def may_scan(request: Request, decision: Decision) -> None:
-    """Raises RV300 where a request wants to scan and none of the roles allows it."""
+def may_query(request: Request, decision: Decision) -> None:
+    """Raises RV300 for a request in SQL that reveals, or scans though none of the roles may."""
+    if request.reveals is not None:
+        raise AccessError(
+            "SQL reveals nothing", code="RV300", hint="reveal one field of one customer"
+        )
     if request.allow_scan and "allow_scan" not in decision.actions:
         raise AccessError(
             "no role of yours may read whole sources",
@@ -136,6 +147,8 @@ def _is_for(policy: Policy, place: tuple[str, str], purpose: str) -> bool:
     return only is None or purpose in only
 
 
-def _shape(roles: Sequence[Role], purpose: str) -> str:
+def _shape(roles: Sequence[Role], purpose: str, reveals: tuple[str, str] | None) -> str:
     names = ",".join((purpose, *(role.name for role in roles)))
+    if reveals is not None:
+        names = f"{names} reveals {'.'.join(reveals)}"
     return hashlib.sha256(names.encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from roundview_catalog.errors import EngineError, RequestError, RoundviewError, SourceError
-from roundview_federation.access.policy import may_scan
+from roundview_federation.access.policy import may_query
 from roundview_federation.audit.questions import Asked as Recorded
 from roundview_federation.audit.questions import Questions
 from roundview_federation.dialect.translate import OutputColumn
@@ -149,7 +149,7 @@ class SqlQuestions:
     ) -> Explanation:
         """Says how a text is answered; with `analyze` it is answered, and its rows are dropped."""
         decision = self.snapshot.decide_for(request)
-        may_scan(request, decision)
+        may_query(request, decision)
         connectors = self.snapshot.connectors
         text = with_todays_ids(text, self._xref)
         planned = await self.plans.as_written(text, decision, allow_scan=request.allow_scan)
@@ -200,7 +200,7 @@ class SqlQuestions:
     ) -> SqlResult:
         snapshot = self.snapshot
         decision = snapshot.decide_for(request)
-        may_scan(request, decision)
+        may_query(request, decision)
         started = time.perf_counter()
         if not request.trace_id:
             # What it looks up is recorded by itself: this is what the records have in common.
