@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from tests.connectors import mariadb_server, postgres_server
+from tests.sql.conftest import Estate
+from tests.sql.oracles import duckdb_of
 from tests.sql.stores import Servers
 from tests.trino import obtaining
+from tests.trino.estates import ITEM, ITEMS, ROWS, estate_on_trino
 from tests.trino.trino_server import TrinoServer, trino_server
 
 _SECONDS = 600
@@ -51,3 +54,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         mariadb_server.mariadb_server(folder) as mariadb,
     ):
         yield Servers(postgres, mariadb)
+
+
+@pytest.fixture(scope="session")
+async def estate(
+    tmp_path_factory: pytest.TempPathFactory, servers: Servers, server: TrinoServer
+) -> AsyncIterator[Estate]:
+    """Opens items in two servers that Trino reads."""
+    folder = tmp_path_factory.mktemp("items")
+    with duckdb_of((ITEM,), ROWS) as truth:
+        named = ITEMS.named(f"items_{WORKER}")
+        async with estate_on_trino(folder, (ITEM,), named, truth, servers, server) as made:
+            yield made

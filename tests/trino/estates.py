@@ -11,7 +11,7 @@ import duckdb
 from ruamel.yaml import YAML
 from tests.bridge.conftest import serving
 from tests.sql.conftest import Estate
-from tests.sql.estate import Entity, Split, written
+from tests.sql.estate import Entity, Part, Split, written
 from tests.sql.stores import Servers
 from tests.trino.trino_server import TrinoServer
 
@@ -23,6 +23,18 @@ from roundview_federation.engines.trino.catalogs import (
     bridge_properties,
     server_properties,
 )
+
+ITEM = Entity("item", {"ident": "bigint", "name": "text", "price": "decimal(12,2)"}, ("ident",))
+ROWS = {"item": [(at, f"item {at}", at) for at in range(1, 21)]}
+ITEMS = Split(
+    "items",
+    {"east": "postgres", "north": "mariadb"},
+    (
+        Part("item", "east", "items", "ident % 2 = 0"),
+        Part("item", "north", "items", "ident % 2 = 1"),
+    ),
+)
+"""A small relation in two servers."""
 
 _SCHEMES = {"postgres": (("postgresql",), 5432), "mysql": (("mysql",), 3306)}
 

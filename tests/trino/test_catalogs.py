@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from tests.sql.conftest import Estate
-from tests.trino.test_failures import estate as estate
 
 from roundview.trino_catalogs import properties_of, write
 from roundview_catalog.engines import Engines

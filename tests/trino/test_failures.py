@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 import pytest
 from tests.sql.asking import answer, asked
 from tests.sql.conftest import Estate
-from tests.sql.estate import Entity, Part, Split
 from tests.sql.oracles import duckdb_of
 from tests.sql.stores import Servers
 from tests.trino.conftest import WORKER
-from tests.trino.estates import estate_on_trino
+from tests.trino.estates import ITEM, ITEMS, ROWS, estate_on_trino
 from tests.trino.trino_server import TrinoServer
 
 from roundview.demo.servers import free_port
@@ -26,29 +24,7 @@ from roundview_federation.engines.trino.settings import TrinoSettings
 from roundview_federation.request import Request
 from roundview_federation.resilience.deadline import Deadline
 
-ITEM = Entity("item", {"ident": "bigint", "name": "text", "price": "decimal(12,2)"}, ("ident",))
-ROWS = {"item": [(at, f"item {at}", at) for at in range(1, 21)]}
-SPLIT = Split(
-    "failing",
-    {"east": "postgres", "north": "mariadb"},
-    (
-        Part("item", "east", "items", "ident % 2 = 0"),
-        Part("item", "north", "items", "ident % 2 = 1"),
-    ),
-)
 TOTAL = "SELECT count(*) AS n, sum(price) AS total FROM item"
-
-
-@pytest.fixture(scope="session")
-async def estate(
-    tmp_path_factory: pytest.TempPathFactory, servers: Servers, server: TrinoServer
-) -> AsyncIterator[Estate]:
-    """Opens items in two servers that Trino reads."""
-    folder = tmp_path_factory.mktemp("failing")
-    with duckdb_of((ITEM,), ROWS) as truth:
-        named = SPLIT.named(f"failing_{WORKER}")
-        async with estate_on_trino(folder, (ITEM,), named, truth, servers, server) as made:
-            yield made
 
 
 def engine_at(port: int) -> TrinoEngine:
@@ -107,7 +83,7 @@ async def test_a_cancelled_question_leaves_no_statement(server: TrinoServer) -> 
 async def test_a_source_that_trino_cannot_read_is_said_to_be(
     tmp_path: Path, servers: Servers, server: TrinoServer
 ) -> None:
-    named = SPLIT.named(f"broken_{WORKER}")
+    named = ITEMS.named(f"broken_{WORKER}")
     with duckdb_of((ITEM,), ROWS) as truth:
         async with estate_on_trino(tmp_path, (ITEM,), named, truth, servers, server) as estate:
             whole = await asked(estate.connection, TOTAL, "trino")

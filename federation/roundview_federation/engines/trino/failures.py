@@ -39,6 +39,8 @@ _OTHERS_CAN: Final = frozenset(
         "QUERY_TEXT_TOO_LARGE",
     }
 )  # fmt: skip
+# What the planner says of a plan of its own that is wrong.
+_UNPLANNED: Final = "Invalid node"
 _MISSING: Final = frozenset(
     {"CATALOG_NOT_FOUND", "SCHEMA_NOT_FOUND", "TABLE_NOT_FOUND", "COLUMN_NOT_FOUND"}
 )
@@ -99,7 +101,7 @@ def _reported(name: str, kind: str, text: str) -> RoundviewError:
         return not_on_trino("a number has more digits than Trino keeps")
     if name in _REQUESTS:
         return _of_code(_REQUESTS[name])
-    if name in _OTHERS_CAN:
+    if name in _OTHERS_CAN or (name == "GENERIC_INTERNAL_ERROR" and _UNPLANNED in text):
         return not_on_trino("Trino cannot plan it")
     if name in _LATE:
         return too_late()
