@@ -12,6 +12,7 @@ from roundview.cli import (
     auditing,
     bridging,
     catalogs,
+    doctoring,
     identities,
     keys,
     serving,
@@ -91,6 +92,7 @@ app.command("demo", epilog=serving.DEMO_EXAMPLES)(serving.demo)
 app.command("serve", epilog=serving.SERVE_EXAMPLES)(serving.serve)
 app.command("check", epilog=catalogs.CHECK_EXAMPLES)(catalogs.check)
 app.command("introspect", epilog=catalogs.INTROSPECT_EXAMPLES)(catalogs.introspect)
+app.command("doctor", epilog=doctoring.DOCTOR_EXAMPLES)(doctoring.doctor)
 app.command("schemas", epilog=catalogs.SCHEMAS_EXAMPLES)(catalogs.schemas)
 app.command("customer", epilog=asking.CUSTOMER_EXAMPLES)(asking.customer)
 app.command("sources", epilog=asking.SOURCES_EXAMPLES)(asking.sources)

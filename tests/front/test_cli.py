@@ -23,6 +23,7 @@ COMMANDS = (
     ("demo",),
     ("serve",),
     ("check",),
+    ("doctor",),
     ("introspect",),
     ("schemas",),
     ("customer",),
