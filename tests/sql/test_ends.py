@@ -1,4 +1,4 @@
-"""Proves that the first and the last days, and blanks at the end of a text, are what they are."""
+"""Proves that the ends of types, and blanks at the end of a text, are what they are."""
 
 from __future__ import annotations
 
@@ -13,19 +13,34 @@ from tests.sql.stores import Servers
 
 LEASE = Entity(
     "lease",
-    {"ident": "bigint", "until": "date", "ends_at": "timestamptz", "mark": "text"},
+    {
+        "ident": "bigint",
+        "until": "date",
+        "ends_at": "timestamptz",
+        "mark": "text",
+        "size": "bigint",
+    },
     ("ident",),
 )
 SPLIT = Split(
     f"ends_{WORKER}",
     {"crm": "postgres", "pos": "mariadb"},
     (
-        Part("lease", "crm", "leases", "ident <= 4", natives={"mark": "character(3)"}),
-        Part("lease", "pos", "leases", "ident > 4", natives={"mark": "CHAR(3)"}),
+        Part(
+            "lease",
+            "crm",
+            "leases",
+            "ident <= 4",
+            natives={"mark": "character(3)", "size": "smallint"},
+        ),
+        Part(
+            "lease", "pos", "leases", "ident > 4", natives={"mark": "CHAR(3)", "size": "SMALLINT"}
+        ),
     ),
 )
 ROWS = """
-SELECT ident, until::DATE AS until, ends_at::TIMESTAMPTZ AS ends_at, mark FROM (VALUES
+SELECT ident, until::DATE AS until, ends_at::TIMESTAMPTZ AS ends_at, mark,
+  (ident - 3) * 10000 AS size FROM (VALUES
   (1, '9999-12-31', '9999-12-31 23:59:59.999999+00', 'a'),
   (2, '0001-01-01', '0001-01-01 00:00:00+00', 'A'),
   (3, '2024-02-29', '2024-02-29 12:00:00+00', NULL),
@@ -51,6 +66,12 @@ CONDITIONS = (
         for way in ("=", "<", "<=", ">", ">=")
     ),
     "until IN ('9999-12-31', '0001-01-01')",
+    *(
+        f"size {way} {number}"
+        for number in (-10_000, 100_000, -9_000_000_000)
+        for way in ("=", "<", "<=", ">", ">=")
+    ),
+    "size BETWEEN -100000 AND 100000",
     "mark = 'a'",
     "mark = 'a '",
     "mark IN ('a ', 'ab')",

@@ -152,6 +152,10 @@ def _compare(node: exp.Expr, scope: Scope) -> None:
     if isinstance(node, (*_RANGES, exp.Between)):
         for side in [one for one in sides if one is not None and _is_text(one, scope)]:
             side.replace(_ordered_text(side, scope))
+        if plain and _is_small(plain[0], scope):
+            for side in [one for one in sides if isinstance(one, exp.Placeholder)]:
+                # A number beyond the column's type is more than all of its values, or less.
+                side.replace(exp.Cast(this=side.copy(), to=exp.DataType.build("bigint")))
     elif plain and plain[0] is node.this:
         _compare_column(node, plain[0], scope)
     elif plain:
@@ -179,6 +183,11 @@ def _compare_column(node: exp.Expr, column: exp.Column, scope: Scope) -> None:
     elif not columns.is_known_text(declared):
         exact.set("this", columns.as_text(column))
         node.replace(exact)
+
+
+def _is_small(column: exp.Column, scope: Scope) -> bool:
+    declared = scope.column(column)
+    return declared is not None and columns.base_of(declared) in ("smallint", "integer")
 
 
 def _is_text(node: exp.Expr, scope: Scope) -> bool:
