@@ -32,6 +32,8 @@ REFUSED: list[tuple[str, str, int | None]] = [
     ("SELECT 1\x00", "42601", 9),
     ("SELECT '\ud800'", "42601", 9),
     ("SELECT 1ex", "42601", 8),
+    ("SELECT 1e", "42601", 8),
+    ("SELECT 1e+", "42601", None),
     ("SELECT 1_000", "42601", 8),
     ("SELECT 'a' 'b'", "42601", 12),
     ("SELECT * FROM odd JOIN item", "42601", 19),

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
-from roundview_federation.dialect.refusal import RANGE, TEXT, TIME_RANGE, refuse, unsupported
+from roundview_federation.dialect.refusal import (
+    RANGE,
+    SYNTAX,
+    TEXT,
+    TIME_RANGE,
+    refuse,
+    unsupported,
+)
 from roundview_federation.dialect.types import BOOLEAN, INTERVAL, PgType, numeric
 from roundview_federation.dialect.values import cast, number, string
 
@@ -79,7 +86,11 @@ def constant_text(text: str, type_: PgType, source: exp.Expr) -> str:
 
 def number_type(text: str, source: exp.Expr) -> tuple[str, PgType]:
     """Returns the plain digits and the numeric of a literal number such as 1.50 or 1e3."""
-    value = Decimal(text)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        # The tokenizer takes an exponent without digits.
+        raise refuse(SYNTAX, "this is not a number", source) from None
     exponent = value.as_tuple().exponent
     scale = max(0, -exponent if isinstance(exponent, int) else 0)
     plain = f"{value:f}"
