@@ -12,7 +12,7 @@ PACKAGES := catalog/roundview_catalog identity/roundview_identity \
 	desktop/roundview_desktop roundview
 
 .DEFAULT_GOAL := help
-.PHONY: help install trino demo test test-duckdb check bench bench-rivals docs
+.PHONY: help install trino demo test test-duckdb canary check bench bench-rivals docs
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-duckdb: $(OLDEST_DUCKDB) ## run the tests of the engine with the oldest Duc
 	@export PYTHONPATH=$(CURDIR)/$(OLDEST_DUCKDB); \
 	$(BIN)/python -c 'import duckdb; print("DuckDB", duckdb.__version__)' && \
 	$(BIN)/python -m pytest $(wildcard tests/engines tests/dialect) $(ARGS)
+
+canary: $(INSTALLED) ## look for planted customers and secrets in everything that we write
+	@$(BIN)/python -m pytest -n 0 tests/front/test_canary.py $(ARGS)
 
 check: $(INSTALLED) ## check format, lint, types, layers, dead code and dependencies
 	$(BIN)/ruff format --check .
