@@ -15,6 +15,7 @@ from roundview.cli import (
     doctoring,
     identities,
     keys,
+    policies,
     serving,
     sql,
     trino,
@@ -101,6 +102,7 @@ app.command("explain", epilog=sql.EXPLAIN_EXAMPLES)(sql.explain)
 app.command("thrift-bridge", epilog=bridging.BRIDGE_EXAMPLES)(bridging.thrift_bridge)
 app.add_typer(identities.app, name="identity")
 app.add_typer(auditing.app, name="audit")
+app.add_typer(policies.app, name="policy")
 app.add_typer(trino.app, name="trino")
 app.add_typer(keys.app, name="key")
 

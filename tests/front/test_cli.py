@@ -43,6 +43,7 @@ COMMANDS = (
     ("audit", "verify"),
     ("audit", "who-saw"),
     ("audit", "export"),
+    ("policy", "show"),
     ("trino",),
     ("trino", "catalogs"),
 )
