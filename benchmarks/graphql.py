@@ -66,8 +66,13 @@ class Still:
             sources={},
             survivorship={"": SurvivorRule("most_recent")},
         )
-        self.principal = Principal("demo", ("demo",), {}, ("service",), "service")
+        self.principal = Principal(
+            "demo", ("demo",), {}, ("service",), "service", ("graphql:open",)
+        )
         self._results: dict[str, Result] = {}
+
+    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
+        return self.principal
 
     def decide(self, principal: Principal, purpose: str = "") -> Decision:
         entities = self.catalog.canonical.entities

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from roundview_federation.federation import Federation
     from roundview_federation.plan import Identifier
     from roundview_federation.refresh import Progress, Refreshed
-    from roundview_federation.request import Request
+    from roundview_federation.request import Principal, Request
     from roundview_federation.snapshot import SourceState
     from roundview_federation.sql.explanation import Explanation as SqlExplanation
     from roundview_identity.explain import Explanation
@@ -28,23 +28,32 @@ _CANCEL_SECONDS = 10.0
 
 
 def connect(
-    catalog: Path | str | None = None, *, env: Mapping[str, str] | None = None
+    catalog: Path | str | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> Connection:
     """Opens a catalog folder for plain calls; no source is asked yet.
 
-    `env` adds values for the catalog's `${env:…}`. Raises CatalogError with every problem.
+    `env` adds values for the catalog's `${env:…}`. `token` is the access token or API key of who
+    asks (default: the setting ROUNDVIEW_TOKEN). Raises CatalogError with every problem.
 
     >>> with connect(".demo/catalog") as rv:  # doctest: +SKIP
     ...     view = rv.customer(phone="0171 234 567")
     """
-    return Connection(connect_async(catalog, env=env))
+    return Connection(connect_async(catalog, env=env, token=token))
 
 
 def connect_async(
-    catalog: Path | str | None = None, *, env: Mapping[str, str] | None = None
+    catalog: Path | str | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> AsyncConnection:
     """Opens a catalog folder for `await`; otherwise like `connect`."""
-    return AsyncConnection(open_federation(catalog, env=env))
+    from roundview.settings import token_of
+
+    return AsyncConnection(open_federation(catalog, env=env), token_of(token))
 
 
 def open_federation(
@@ -69,8 +78,9 @@ def open_federation(
 class AsyncConnection:
     """An open catalog for asynchronous programs; close it, or use `async with`."""
 
-    def __init__(self, federation: Federation) -> None:
+    def __init__(self, federation: Federation, token: str | None = None) -> None:
         self.federation = federation
+        self._token = token
 
     @property
     def catalog(self) -> Catalog:
@@ -114,15 +124,16 @@ class AsyncConnection:
         """Does what `customer` does, for an identifier whose kind is data."""
         from roundview.view import view_of
 
-        request = self._request(purpose, timeout_seconds)
+        request = await self._request(purpose, timeout_seconds)
         return view_of(*await self.federation.customer(identifier, request, first=first))
 
-    def relations(self) -> dict[str, dict[str, str]]:
+    async def relations(self, purpose: str = "") -> dict[str, dict[str, str]]:
         """Returns what can be asked in SQL: relation -> column -> PostgreSQL's type."""
         from roundview_federation.dialect.types import of_column
         from roundview_federation.sql.relations import visible
 
-        schema = visible(self.catalog, self.federation.decide(self.federation.principal))
+        decision = self.federation.decide(await self._principal(), purpose)
+        schema = visible(self.catalog, decision)
         return {
             relation: {column: str(of_column(type_)) for column, type_ in columns.items()}
             for relation, columns in schema.items()
@@ -147,7 +158,9 @@ class AsyncConnection:
         """
         from roundview.sql.answers import AsyncSqlAnswer
 
-        request = self._request(purpose, timeout_seconds, allow_scan=allow_scan, partial=partial)
+        request = await self._request(
+            purpose, timeout_seconds, allow_scan=allow_scan, partial=partial
+        )
         return AsyncSqlAnswer(await self.federation.sql(text, request, engine=engine))
 
     async def explain_sql(
@@ -161,7 +174,9 @@ class AsyncConnection:
         purpose: str = "",
     ) -> SqlExplanation:
         """Says how one SELECT is answered; with `analyze` it is answered, its rows dropped."""
-        request = self._request(purpose, timeout_seconds, allow_scan=allow_scan, partial=partial)
+        request = await self._request(
+            purpose, timeout_seconds, allow_scan=allow_scan, partial=partial
+        )
         return await self.federation.explain_sql(text, request, analyze=analyze)
 
     async def sources(self) -> tuple[SourceState, ...]:
@@ -207,23 +222,21 @@ class AsyncConnection:
         """Closes every source and the identity store."""
         await self.federation.close()
 
-    def _request(
+    async def _request(
         self,
         purpose: str,
         timeout_seconds: float | None,
-        *,
         allow_scan: bool = False,
         partial: bool = False,
     ) -> Request:
         from roundview_federation.request import Request
 
-        return Request(
-            principal=self.federation.principal,
-            purpose=purpose,
-            timeout_seconds=timeout_seconds,
-            allow_scan=allow_scan,
-            is_partial=partial,
-        )
+        who = await self._principal()
+        return Request(who, purpose, timeout_seconds, allow_scan=allow_scan, is_partial=partial)
+
+    async def _principal(self) -> Principal:
+        # Asked for every question: a token or key may have ended meanwhile.
+        return await self.federation.authenticate(self._token, is_local=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -274,7 +287,7 @@ class Connection:
 
     def relations(self) -> dict[str, dict[str, str]]:
         """Returns what can be asked in SQL: relation -> column -> PostgreSQL's type."""
-        return self._inner.relations()
+        return self._wait(self._inner.relations())
 
     def sql(
         self,

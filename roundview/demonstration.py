@@ -78,10 +78,11 @@ def write_env(
         file.writelines(f"{name}={value}\n" for name, value in further.items())
 
 
-def address(listener: socket.socket) -> str:
+def address(listener: socket.socket, *, is_secure: bool = False) -> str:
     """Returns the URL of a listening socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if is_secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def run_in_loop(work: Coroutine[Any, Any, None]) -> None:

@@ -7,23 +7,28 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from roundview.connection_limits import LimitedHttp
+from roundview.pages import Pages, usual
+from roundview.settings import read_settings
+from roundview_catalog.errors import AccessError, RequestError
 from roundview_desktop.app import desk_app
-from roundview_desktop.page import PageContext, page_context
+from roundview_desktop.page import PageContext
+from roundview_federation.access.policy import purpose_of
 from roundview_federation.federation import Federation
 from roundview_federation.refresh import refresh_identity
+from roundview_federation.request import Request as Asked
 from roundview_federation.watch import changed_sources, watch
 from roundview_graphql.door import Ask, Door
-from roundview_graphql.http import graphql_app
+from roundview_graphql.http import asker, challenge, graphql_app
 
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _NO_STORE = {"cache-control": "no-store"}
@@ -39,18 +44,19 @@ _LOG = logging.getLogger("roundview.serve")
 def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True) -> FastAPI:
     """Returns the server of one federation: `/graphql`, `/desk`, `/health`, `/ready`.
 
-    Requests that name another host than this machine's loopback are refused: a page of
-    somebody else's domain that resolves to 127.0.0.1 must not read answers. The federation
-    is closed when the server ends. `links` tells whether this process links the records of a
-    changed source.
+    Requests that name another host than this machine's loopback, or one of `hosts` in
+    access.yaml, are refused: a page of somebody else's domain that resolves to 127.0.0.1 must
+    not read answers. The federation is closed when the server ends. `links` tells whether this
+    process links the records of a changed source.
     """
 
-    pages = _Pages(federation)
-    door = Door(federation, documents=lambda: pages.current().documents)
+    pages = Pages(federation)
+    door = Door(federation, documents=lambda principal: pages.of(principal).documents)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await door.prepare(federation.principal)
+        for principal in usual(federation):
+            await door.prepare(principal)
         watcher = asyncio.create_task(_watch(federation, door, pages, links))
         try:
             yield
@@ -59,12 +65,24 @@ def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True
             await asyncio.gather(watcher, return_exceptions=True)
             await federation.close()
 
+    async def page(http: Request) -> PageContext:
+        principal = await asker(http, federation)
+        asked = Asked(principal, http.headers.get("roundview-purpose", ""))
+        return pages.of(principal, purpose_of(asked))
+
+    async def refuse(http: Request, error: Exception) -> Response:
+        assert isinstance(error, AccessError)  # noqa: S101  nothing else is sent here
+        headers = {**_NO_STORE, **challenge(error, http)}
+        return PlainTextResponse(str(error), error.row.http, headers=headers)
+
     app = FastAPI(
         title="Roundview", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None
     )
+    app.add_exception_handler(AccessError, refuse)
     # The names are compared as they stand in the header, without the port.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(_LOCAL_NAMES), www_redirect=False)
-    app.include_router(desk_app(pages.current))
+    names = [*_LOCAL_NAMES, *federation.catalog.access.hosts]
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+    app.include_router(desk_app(page))
     app.include_router(graphql_app(federation, door=door))
 
     async def root(_: Request) -> Response:
@@ -75,6 +93,9 @@ def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True
 
     async def ready(_: Request) -> Response:
         state = await readiness(federation)
+        if federation.catalog.access.is_configured:
+            # Whoever watches whether we run need not know over what.
+            state = {"ready": state["ready"], "complete": state["complete"]}
         return JSONResponse(state, 200 if state["ready"] else 503, headers=_NO_STORE)
 
     app.add_route("/", root, methods=["GET"])
@@ -118,6 +139,10 @@ async def run(
 
 def server_config(app: FastAPI | str, **further: Any) -> uvicorn.Config:
     """Returns how a server of an application, or of what a name makes one, behaves."""
+    settings = read_settings()
+    for file in (settings.tls_certificate, settings.tls_key):
+        if file is not None and not file.is_file():
+            raise RequestError("the certificate or its key is not there", hint="check its path")
     return uvicorn.Config(
         app,
         http=LimitedHttp,
@@ -128,6 +153,8 @@ def server_config(app: FastAPI | str, **further: Any) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         **further,
     )
 
@@ -142,43 +169,16 @@ def hasten_loop() -> None:
     gc.set_threshold(_NEW_OBJECTS)
 
 
-class _Pages:
-    """Keeps the desk's documents of the current catalog, and those of the one before it."""
-
-    def __init__(self, federation: Federation) -> None:
-        self._federation = federation
-        self._version = ""
-        self._newest: Mapping[str, str] = {}
-        self._context = PageContext({}, b"{}", frozenset())
-
-    def newest(self) -> tuple[str, ...]:
-        """Returns the ids of the documents of the current catalog."""
-        self.current()
-        return tuple(self._newest)
-
-    def current(self) -> PageContext:
-        catalog = self._federation.catalog
-        if catalog.version != self._version:
-            principal = self._federation.principal
-            decision = self._federation.decide(principal, catalog=catalog)
-            fresh = page_context(catalog, decision.fields, principal.name)
-            # A page that is open keeps asking with the documents of its version.
-            documents = {**self._newest, **fresh.documents}
-            self._newest = fresh.documents
-            self._context = PageContext(documents, fresh.settings, fresh.kinds)
-            self._version = catalog.version
-        return self._context
-
-
-async def _rehearse(federation: Federation, door: Door, pages: _Pages) -> None:
+async def _rehearse(federation: Federation, door: Door, pages: Pages) -> None:
     """Compiles and plans what the desk asks, so that nobody's call waits for that."""
-    for name in pages.newest():
-        ask = Ask(document_id=name, variables={"by": {"customerId": _ANYBODY}})
-        await door.rehearse(ask, federation.principal, _USUAL_KINDS)
+    for principal in usual(federation):
+        for name in pages.newest(principal):
+            ask = Ask(document_id=name, variables={"by": {"customerId": _ANYBODY}})
+            await door.rehearse(ask, principal, _USUAL_KINDS)
 
 
 async def _watch(
-    federation: Federation, door: Door, pages: _Pages, links: Callable[[], bool]
+    federation: Federation, door: Door, pages: Pages, links: Callable[[], bool]
 ) -> None:
     async def link(changed: frozenset[str]) -> None:
         with _reported("identities of a changed source"):

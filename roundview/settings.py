@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from roundview_catalog.errors import AccessError, RequestError
+from roundview_catalog.errors import RequestError
 
 CATALOG_FILE = "roundview.yaml"
 _DEFAULT_CATALOGS = (Path("catalog"), Path(".demo/catalog"))
@@ -24,10 +24,17 @@ class Settings(BaseSettings):
 
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen on. Only loopback is accepted, because nobody who "
-        "connects is authenticated yet.",
+        description="Address to listen on. Others than loopback need `access.yaml` in the catalog "
+        "and a certificate.",
     )
     port: int = Field(8360, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tls_certificate: Path | None = Field(
+        None, description="File of the certificate (PEM) that the server shows; needs `TLS_KEY`."
+    )
+    tls_key: Path | None = Field(None, description="File of the certificate's private key (PEM).")
+    token: SecretStr | None = Field(
+        None, description="Access token or API key of who asks on the command line and in Python."
+    )
     workers: int = Field(
         1,
         ge=1,
@@ -104,18 +111,23 @@ def find_workspace(catalog: Path | str | None = None) -> Workspace:
     return Workspace(root, data_dir, secret, env, heads, settings.audit_days)
 
 
-def loopback(host: str) -> str:
-    """Returns the host if it is a loopback name or address; raises AccessError otherwise."""
+def token_of(given: str | None) -> str | None:
+    """Returns a token or key as it is sent: the given one, else that of the settings, if any."""
+    setting = read_settings().token
+    token = given if given is not None else setting.get_secret_value() if setting else ""
+    return token.strip() or None
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether a name or address of a host is this machine's loopback.
+
+    >>> is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, False)
+    """
     try:
-        is_local = host == "localhost" or ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
-        is_local = False
-    if not is_local:
-        raise AccessError(
-            "only loopback addresses can be served until there is authentication",
-            hint="use 127.0.0.1, ::1 or localhost",
-        )
-    return host
+        return False
 
 
 def _find_catalog(chosen: Path | None) -> Path:

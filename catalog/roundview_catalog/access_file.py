@@ -30,6 +30,7 @@ _Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 _Names = Annotated[tuple[_Name, ...], Field(min_length=1)]
 _Claim = _Name | _Names
+_Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$")]
 
 
 class ClaimsSection(Shape):
@@ -78,7 +79,7 @@ class AccessFile(Shape):
     """Name -> issuer of access tokens."""
     api_keys: StrictBool = False
     """true accepts the keys that `roundview key create` makes."""
-    hosts: tuple[_Name, ...] = ()
+    hosts: tuple[_Host, ...] = ()
     """Host names that requests may name, besides those of this machine."""
 
 

@@ -40,13 +40,14 @@ _PAGE = {
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
-def desk_app(get_page_context: Callable[[], PageContext]) -> APIRouter:
+def desk_app(get_page_context: Callable[[Request], Awaitable[PageContext]]) -> APIRouter:
     """Returns the routes `/desk`, `/desk/context` and `/desk/FILE` of the page.
 
     `get_page_context` is called per request and should answer from a cache: it returns the
-    context of the catalog that serves now. Mount it at the root:
+    context of the catalog that serves now, for who asks. What it raises for others is for the
+    application to answer. Mount it at the root:
 
-        app.include_router(desk_app(lambda: context))
+        app.include_router(desk_app(context_of))
 
     The page posts `{"documentId": "sha256:…", "variables": {"by": …}}` to `/graphql`.
     """
@@ -56,15 +57,20 @@ def desk_app(get_page_context: Callable[[], PageContext]) -> APIRouter:
     tags = {name: _etag(content) for name, content in files.items()}
 
     async def page(request: Request) -> Response:
-        context = get_page_context()
+        context = await get_page_context(request)
         asks = any(name in context.kinds for name in request.query_params)
         content = template.replace("{{settings}}", html.escape(context.settings.decode()))
         content = content.replace("{{state}}", "loading" if asks else "idle")
         return Response(content, media_type="text/html", headers=_PAGE)
 
     async def settings(request: Request) -> Response:
-        content = get_page_context().settings
-        headers = {**_COMMON, "ETag": _etag(content), "Cache-Control": "no-cache"}
+        content = (await get_page_context(request)).settings
+        headers = {
+            **_COMMON,
+            "ETag": _etag(content),
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization",
+        }
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
         return Response(content, media_type="application/json", headers=headers)

@@ -63,6 +63,7 @@ def page_context(
         "sources": [
             {"name": source.name, "title": source.title or label(source.name.replace(".", "_"))}
             for source in catalog.sources.values()
+            if any(branch.entity in readable for branch in source.branches)
         ],
         "customer": [
             {"key": camel(name), "name": name, "label": label(name)}

@@ -29,8 +29,8 @@ _SCHEMAS = 8
 _PERSISTED = 256
 _LOG = logging.getLogger("roundview.graphql")
 
-Documents = Callable[[], Mapping[str, str]]
-"""Returns the documents that may be asked by id: `sha256:…` -> text."""
+Documents = Callable[[Principal], Mapping[str, str]]
+"""Returns the documents that a principal may ask by id: `sha256:…` -> text."""
 
 
 class Answers(Protocol):
@@ -108,7 +108,7 @@ class Door:
         operation that cannot be asked.
         """
         operations = await self.prepare(principal)
-        text, digest = self._text(ask)
+        text, digest = self._text(ask, principal)
         ready = await asyncio.to_thread(
             operations.ready, text, digest, ask.operation_name, ask.variables
         )
@@ -140,9 +140,9 @@ class Door:
         except Exception as error:  # noqa: BLE001  the last frame before the network
             return _broken(error)
 
-    async def text(self, principal: Principal) -> str:
-        """Returns the SDL that a principal sees."""
-        return (await self.prepare(principal)).door.text
+    async def text(self, principal: Principal, purpose: str = "") -> str:
+        """Returns the SDL that a principal sees for a purpose."""
+        return (await self.prepare(principal, purpose)).door.text
 
     async def _operations(self, principal: Principal, purpose: str) -> Operations:
         catalog, decision = self._federation.catalog, self._federation.decide(principal, purpose)
@@ -186,7 +186,7 @@ class Door:
             _LOG.error("making a schema failed: %s", type(done.exception()).__name__)
 
     async def _answer(self, operations: Operations, ask: Ask, request: Request) -> Answer:
-        text, digest = self._text(ask)
+        text, digest = self._text(ask, request.principal)
         if operations.is_known(digest):
             ready = operations.ready(text, digest, ask.operation_name, ask.variables)
         else:
@@ -220,11 +220,11 @@ class Door:
         question = ready.compiled.asked.question
         return await self._federation.run(question, ready.params, request)
 
-    def _text(self, ask: Ask) -> tuple[str, str]:
+    def _text(self, ask: Ask, principal: Principal) -> tuple[str, str]:
         if ask.document_id:
             text = self._persisted.get(ask.document_id)
             if text is None and self._documents is not None:
-                self._persisted.update(self._documents())
+                self._persisted.update(self._documents(principal))
                 text = self._persisted.get(ask.document_id)
             if text is None:
                 raise Refused(

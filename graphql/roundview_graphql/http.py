@@ -13,8 +13,10 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 
-from roundview_catalog.errors import RequestError
-from roundview_federation.request import Principal, Request
+from roundview_catalog.errors import AccessError, RequestError
+from roundview_federation.access.policy import purpose_of
+from roundview_federation.access.principals import bearer, is_this_machine
+from roundview_federation.request import OPEN_GRAPHQL, Principal, Request
 from roundview_graphql.door import Answer, Answers, Ask, Documents, Door
 from roundview_graphql.failures import shown
 from roundview_graphql.limits import Limits
@@ -28,7 +30,7 @@ _DOCUMENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    "Vary": "Accept",
+    "Vary": "Accept, Authorization",
 }
 _PAGE_HEADERS = {
     **_HEADERS,
@@ -38,11 +40,10 @@ _JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
 class Served(Answers, Protocol):
-    """A federation with the principal that acts until authentication exists."""
+    """A federation that knows its callers."""
 
-    @property
-    def principal(self) -> Principal:
-        """Returns who asks."""
+    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
+        """Returns who asks; raises AccessError for nobody who may."""
 
 
 def graphql_app(
@@ -55,9 +56,9 @@ def graphql_app(
 ) -> APIRouter:
     """Returns the routes `/graphql` and `/graphql/schema`.
 
-    `documents()` returns the operations that may be asked by id (`sha256:…` -> text). Mount it
-    at the root: `app.include_router(graphql_app(federation))`. To make the schema before the
-    first request, pass a `door` and await `door.prepare(principal)`.
+    `documents(principal)` returns the operations that may be asked by id (`sha256:…` -> text).
+    Mount it at the root: `app.include_router(graphql_app(federation))`. To make the schema before
+    the first request, pass a `door` and await `door.prepare(principal)`.
 
     Follows "GraphQL over HTTP" (GraphQL Foundation, draft).
     """
@@ -70,6 +71,24 @@ def graphql_app(
     router.add_route("/graphql", endpoint.graphql, methods=list(_METHODS))
     router.add_route("/graphql/schema", endpoint.schema, methods=["GET"])
     return router
+
+
+async def asker(http: HttpRequest, federation: Served) -> Principal:
+    """Returns who sent a request; raises AccessError RV302 for nobody who is known."""
+    peer = http.client.host if http.client is not None else ""
+    credential = bearer(http.headers.getlist("authorization"))
+    return await federation.authenticate(credential, is_local=is_this_machine(peer))
+
+
+def challenge(error: AccessError, http: HttpRequest) -> dict[str, str]:
+    """Returns the header that tells how to be let in, where it is a matter of that (RFC 6750)."""
+    if error.code == "RV302":
+        was_sent = "authorization" in http.headers
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"' if was_sent else "Bearer"}
+    if error.extensions.get("scope"):
+        scope = error.extensions["scope"]
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+    return {}
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -90,11 +109,17 @@ class _Endpoint:
         if http.method not in ("GET", "POST"):
             return _text(405, "send a POST", {"Allow": "GET, POST"})
         try:
+            principal = await asker(http, self._federation)
             ask = (
                 _from_query(http, self._door.limits)
                 if http.method == "GET"
                 else await self._from_body(http)
             )
+            if not ask.document_id:
+                _require_open(principal)
+        except AccessError as error:
+            refused = Answer({"errors": [shown(error)]}, error.row.http)
+            return _json(refused, media, headers=challenge(error, http))
         except RequestError as error:
             status = 415 if error.extensions.get("media") else error.row.http
             error.extensions.pop("media", None)
@@ -104,16 +129,22 @@ class _Endpoint:
         except ClientDisconnect:
             return _text(400, "the body is not whole")
         request = Request(
-            principal=self._federation.principal,
+            principal=principal,
             purpose=http.headers.get("roundview-purpose", ""),
         )
         answer = await self._door.answer(ask, request)
         accepts = http.headers.get("accept", "")
         return _json(answer, media, wants_200=media == PLAIN_JSON and PLAIN_JSON in accepts)
 
-    async def schema(self, _: HttpRequest) -> Response:
+    async def schema(self, http: HttpRequest) -> Response:
         """Answers with the SDL as text."""
-        text = await self._door.text(self._federation.principal)
+        try:
+            principal = await asker(http, self._federation)
+            _require_open(principal)
+            purpose = purpose_of(Request(principal, http.headers.get("roundview-purpose", "")))
+        except AccessError as error:
+            return _text(error.row.http, str(error), challenge(error, http))
+        text = await self._door.text(principal, purpose)
         return PlainTextResponse(text, headers=_PAGE_HEADERS)
 
     async def _from_body(self, http: HttpRequest) -> Ask:
@@ -155,6 +186,15 @@ class _Endpoint:
         if document is not None and not _DOCUMENT_ID.fullmatch(document):
             raise RequestError("`documentId` is sha256: and 64 hex digits")
         return Ask(query or "", document or "", name or None, variables or {})
+
+
+def _require_open(principal: Principal) -> None:
+    if OPEN_GRAPHQL not in principal.scopes:
+        raise AccessError(
+            "only documents that are kept here may be asked",
+            hint=f"send a documentId, or ask for the scope {OPEN_GRAPHQL}",
+            extensions={"scope": OPEN_GRAPHQL},
+        )
 
 
 def _from_query(http: HttpRequest, limits: Limits) -> Ask:
@@ -235,13 +275,19 @@ def _negotiated(accept: str) -> str | None:
     return best[1] if best else None
 
 
-def _json(answer: Answer, media: str, *, wants_200: bool = False) -> Response:
+def _json(
+    answer: Answer,
+    media: str,
+    *,
+    wants_200: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     # A client that asks for plain JSON by name expects 200 for a document it can correct.
     status = 200 if wants_200 and answer.status == 400 else answer.status
     return Response(
         encode(answer.body),
         status_code=status,
-        headers={**_HEADERS, "Content-Type": media + _UTF8},
+        headers={**_HEADERS, "Content-Type": media + _UTF8, **(headers or {})},
     )
 
 

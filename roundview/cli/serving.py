@@ -39,27 +39,35 @@ def demo(
 
 def serve(
     catalog: Annotated[Path | None, typer.Argument(help="Catalog folder.")] = None,
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address; beyond loopback with access.yaml and TLS.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
 ) -> None:
     """Serve a catalog: the agents' desk and GraphQL."""
     from roundview.client import open_federation
     from roundview.demonstration import address, run_in_loop
-    from roundview.listening import listen
+    from roundview.listening import listen_openly
     from roundview.serve import run
     from roundview.settings import read_settings
     from roundview.workers import run_workers
 
     settings = read_settings()
-    listener = listen(host or settings.host, settings.port if port is None else port)
     federation = open_federation(catalog)
-    base = address(listener)
+    access = federation.catalog.access
+    chosen = settings.port if port is None else port
+    listener = listen_openly(host or settings.host, chosen, access, settings)
+    base = address(listener, is_secure=settings.tls_certificate is not None)
 
     def announce() -> None:
         typer.echo(f"desk      {base}/desk")
         typer.echo(f"GraphQL   {base}/graphql (schema: {base}/graphql/schema)")
-        typer.echo(f"acting as the principal {federation.principal.name}: nobody is authenticated")
+        if access.is_configured:
+            typer.echo("callers are who their tokens or API keys say: see access.yaml")
+        else:
+            who = federation.principal.name
+            typer.echo(f"acting as the principal {who}: nobody is authenticated")
 
     processes = settings.workers if workers is None else workers
     if processes == 1:

@@ -19,7 +19,7 @@ AUDIENCE = "roundview"
 POLICY = """
 roles:
   agent: {purposes: [service], sees: {individual: [full_name]}}
-  admin: {purposes: [service, analytics], sees: {"*": all}}
+  admin: {purposes: [service, analytics], sees: {"*": all}, actions: [audit.read]}
 """
 ACCESS = f"""
 api_keys: true

@@ -198,7 +198,11 @@ async def answers() -> AsyncIterator[Answers]:
     catalog = make_catalog()
     answers = Answers(page_context(catalog, readable(catalog), "demo"))
     app = FastAPI()
-    app.include_router(desk_app(lambda: answers.context))
+
+    async def context(_: Any) -> Any:
+        return answers.context
+
+    app.include_router(desk_app(context))
 
     @app.post("/graphql")
     async def graphql(request: Request) -> JSONResponse:

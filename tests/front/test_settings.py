@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from roundview.settings import Settings, find_workspace, loopback, read_settings
+from roundview.listening import listen, listen_openly
+from roundview.settings import Settings, find_workspace, is_loopback, read_settings, token_of
+from roundview_catalog.access_file import Access
 from roundview_catalog.errors import AccessError, RequestError
 
 
@@ -27,17 +29,39 @@ def make_catalog(path: Path) -> Path:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_loopback_may_be_served(host: str) -> None:
-    assert loopback(host) == host
+    assert is_loopback(host)
 
 
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "::", "192.168.1.4", "example.com", "", "localhost.example", "2130706433"]
 )
-def test_nothing_else_may_be_served(host: str) -> None:
-    with pytest.raises(AccessError) as refused:
-        loopback(host)
-    assert refused.value.code == "RV300"
-    assert refused.value.row.exit == 3
+def test_nothing_else_may_be_served_without_configuration(folder: Path, host: str) -> None:
+    for refuse in (
+        lambda: listen(host, 0),
+        lambda: listen_openly(host, 0, Access(), read_settings()),
+        lambda: listen_openly(host, 0, Access(), Settings(tls_certificate=Path("server.pem"))),
+        lambda: listen_openly(host, 0, Access(is_configured=True), read_settings()),
+    ):
+        with pytest.raises(AccessError) as refused:
+            refuse()
+        assert refused.value.code == "RV300"
+        assert refused.value.row.exit == 3
+
+
+def test_with_configuration_and_a_certificate_other_addresses_are_served(folder: Path) -> None:
+    secure = Settings(tls_certificate=Path("server.pem"))
+    with listen_openly("0.0.0.0", 0, Access(is_configured=True), secure) as listener:
+        assert listener.getsockname()[0] == "0.0.0.0"
+    with pytest.raises(RequestError):
+        listen_openly("view.example", 0, Access(is_configured=True), secure)
+
+
+def test_a_token_is_given_or_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert token_of(None) is None
+    assert token_of(" rvk_a\n") == "rvk_a"
+    monkeypatch.setenv("ROUNDVIEW_TOKEN", "rvk_b")
+    assert (token_of(None), token_of("rvk_a"), token_of("")) == ("rvk_b", "rvk_a", None)
+    assert "rvk_b" not in repr(read_settings())
 
 
 def test_defaults(folder: Path) -> None:

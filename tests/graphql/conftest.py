@@ -52,7 +52,7 @@ OLD = datetime(2026, 2, 28, 6, 30, 15, 250000, tzinfo=UTC)
 ANN = "0198a000-0000-7000-8000-000000000001"
 BOB = "0198a000-0000-7000-8000-000000000002"
 GENDERS = "enum(female, male, non-binary)"
-DEMO = Principal("demo", ("demo",), {}, ("service",), "service")
+DEMO = Principal("demo", ("demo",), {}, ("service",), "service", ("graphql:open",))
 
 
 def _entity(
@@ -241,6 +241,10 @@ class Memory:
     hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
     raising: Exception | None = None
+
+    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
+        assert is_local
+        return self.principal
 
     def decide(self, principal: Principal, purpose: str = "") -> Decision:
         fields = {
@@ -468,7 +472,7 @@ class Caller:
 
     def __init__(self, memory: Memory, documents: Mapping[str, str], **options: Any) -> None:
         app = FastAPI(openapi_url=None)
-        app.include_router(graphql_app(memory, lambda: documents, **options))
+        app.include_router(graphql_app(memory, lambda _: documents, **options))
         transport = httpx.ASGITransport(app=app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
