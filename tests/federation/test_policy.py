@@ -155,3 +155,31 @@ async def test_what_follows_from_a_masked_field_follows_from_its_mask(world: Wor
     request = Request(replace(federation.principal, roles=("masked",)))
     result = await federation.run(question, {"c": WHO}, request)
     assert set(values(result, "e")) == {("hidden@mail.example", "mail.example")}
+
+
+@pytest.mark.row("B7")
+@pytest.mark.parametrize(
+    ("role", "purpose", "sees", "does_not"),
+    [
+        ("sales", "service", {"sales_order", "contact_point_phone"}, {"support_case", "note"}),
+        ("marketer", "marketing", {"contact_point_email", "consent"}, {"contact_point_phone"}),
+        ("analyst", "analytics", {"sales_order", "support_case"}, {"note", "payment"}),
+        ("privacy_officer", "service", {"note", "payment", "consent"}, set()),
+        ("operator", "service", set(), {"individual", "sales_order"}),
+    ],
+)
+def test_roles_of_the_demo(
+    world: World, role: str, purpose: str, sees: set[str], does_not: set[str]
+) -> None:
+    federation = world.connection.federation
+    purposes = ("service", "marketing", "fraud", "analytics")
+    who = Principal(role, (role,), {}, purposes, purpose)
+    decision = federation.decide(who)
+    assert sees <= decision.fields.keys()
+    assert not does_not & decision.fields.keys()
+    assert (decision.consent is not None) == (purpose == "marketing")
+    if role == "analyst":
+        assert not {"given_name", "family_name", "full_name"} & decision.fields["individual"]
+        assert ("individual", "birth_date") in decision.masks
+    for other in set(purposes) - {purpose}:
+        assert federation.decide(who, other).fields == {}
