@@ -115,7 +115,6 @@ def _of_kind(domain: messages.Domain, kind: str) -> messages.Domain:
         ({"name": everything(values=True, nulls=False), "id": among(1)}, 1),
         ({"id": among()}, 0),
     ],
-    ids=str,
 )
 async def test_what_a_source_can_use_is_pushed(
     odd: Served, where: dict[str, messages.Domain], count: int
@@ -188,7 +187,6 @@ async def test_keys_that_nobody_has_find_nothing(odd: Served) -> None:
         ("rough", between(250, 500), 10, 20),
         ("rough", between(None, 500), 0, 20),
     ],
-    ids=str,
 )
 async def test_files_are_asked_for_the_span_of_dates_and_amounts(
     odd: Served, column: str, domain: messages.Domain, first: int, last: int
