@@ -293,6 +293,10 @@ def _against_query(
     if type_ is None:
         raise refuse(FUNCTION, f"there is no operator {value.type} = {columns[0]}", node)
     left = comparable(value, type_)
+    scale = columns[0].scale or 0
+    if left.type.name == columns[0].name == "numeric" and (left.type.scale or 0) < scale:
+        # DuckDB cuts the query's values to the scale of a DECIMAL(38, …) on the left.
+        left = Value(cast(left.node, numeric(MAX_DIGITS, scale)), numeric(MAX_DIGITS, scale), node)
     if columns[0] != type_ and not (type_.category == "N" and type_.name != "double precision"):
         inner = translator.retyped(inner, columns, [type_])
     return left.node, inner
