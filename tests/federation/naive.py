@@ -178,7 +178,7 @@ class Naive:
     ) -> tuple[str, str]:
         """Returns what roles are shown of an entity's columns, and of its rows."""
         shown = ", ".join(
-            f"CAST({_agreed(entity, column, _masked(entity, column, roles), consent)} AS {_STORED.get(type_.kind, _TEXT)[0]}) AS {column}"
+            f"CAST({_agreed(entity, column, _masked(entity, column, roles, _STORED.get(type_.kind, _TEXT)[0]), consent)} AS {_STORED.get(type_.kind, _TEXT)[0]}) AS {column}"
             for column, type_ in self.types[entity].items()
         )
         filters = [role.filters.get(entity) for role in roles]
@@ -217,7 +217,7 @@ def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return (row[0].source, *(_stored(value) for value in row[1:]))
 
 
-def _masked(entity: str, column: str, roles: Sequence[Rules]) -> str:
+def _masked(entity: str, column: str, roles: Sequence[Rules], stored: str) -> str:
     """Returns what the first role shows that shows the row, roles that do not mask it first."""
     reading = [role for role in roles if column not in role.hidden.get(entity, ())]
     if not reading:
@@ -225,7 +225,8 @@ def _masked(entity: str, column: str, roles: Sequence[Rules]) -> str:
     masks = [(role, role.masks.get((entity, column))) for role in reading]
     masks.sort(key=lambda one: one[1] is not None)
     arms = " ".join(
-        f"WHEN {role.filters.get(entity, 'TRUE')} THEN {column if mask is None else mask}"
+        f"WHEN {role.filters.get(entity, 'TRUE')} "
+        f"THEN CAST({column if mask is None else mask} AS {stored})"
         for role, mask in masks
     )
     return f"CASE {arms} END"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import time
@@ -23,8 +24,9 @@ from roundview_federation.planner import selecting
 from roundview_federation.request import Request
 from roundview_federation.result import Result
 
-SECONDS = 4.0
-FOUND = (*range(16),)
+# ROUNDVIEW_POLICY_SECONDS=3600 asks fresh questions for so long.
+SECONDS = float(os.environ.get("ROUNDVIEW_POLICY_SECONDS", "4"))
+FOUND = (*range(16), 325145475)
 """Seeds that are always run: the first few, and whatever failed once."""
 
 TOGETHER = (
@@ -53,6 +55,7 @@ async def test_a_question_equals_its_naive_answer(ruled: RuledEstate, seed: int)
     await _compare(ruled, seed)
 
 
+@pytest.mark.timeout(SECONDS + 120)
 async def test_fresh_questions_equal_their_naive_answers(ruled: RuledEstate) -> None:
     """Runs as many new seeds as fit; one that fails belongs into FOUND."""
     until = time.monotonic() + SECONDS
@@ -62,6 +65,7 @@ async def test_fresh_questions_equal_their_naive_answers(ruled: RuledEstate) -> 
         print(f"seed {seed}")  # noqa: T201 - shown only where the test fails
         await _compare(ruled, seed)
         count += 1
+    print(f"{count} questions")  # noqa: T201 - shown only where the test fails, or with -s
 
 
 async def test_hidden_columns_cannot_be_asked_in_any_place(ruled: RuledEstate) -> None:

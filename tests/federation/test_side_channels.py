@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 from typing import Any
 
 import pytest
@@ -14,10 +14,20 @@ from roundview_federation.plan import Identifier
 from roundview_federation.request import Principal, Request
 from roundview_federation.whole import LOOKUP
 
-HIDDEN = (("individual", "gender"), ("consent", "topic"), ("consent", "captured_at"))
-"""Columns that the role careful does not have."""
+HIDDEN = (
+    ("careful", "individual", "gender"),
+    ("careful", "consent", "topic"),
+    ("careful", "consent", "captured_at"),
+    ("partly", "sales_order", "status"),
+    ("narrow", "sales_order", "grand_total"),
+)
+"""Columns that a role does not have."""
 
-MASKED = (("individual", "family_name"), ("contact_point_email", "email_address"))
+MASKED = (
+    ("individual", "family_name"),
+    ("individual", "full_name"),
+    ("contact_point_email", "email_address"),
+)
 """Columns of which careful sees a part, with what nobody's mask shows."""
 
 ABSENT = "never_declared"
@@ -71,15 +81,9 @@ async def told(ruled: RuledEstate, who: Principal, text: str) -> tuple[Any, ...]
     return "rows", table.to_pydict()
 
 
-def named(texts: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    for entity, column in HIDDEN:
-        for shape in texts:
-            yield shape, entity, column
-
-
 async def test_hidden_and_absent_columns_are_told_alike(ruled: RuledEstate) -> None:
-    who = principal(("careful",))
-    for shape, entity, column in named(SHAPES):
+    for (role, entity, column), shape in itertools.product(HIDDEN, SHAPES):
+        who = principal((role,))
         hidden = await told(ruled, who, shape.format(e=entity, c=column))
         absent = await told(ruled, who, shape.format(e=entity, c=ABSENT))
         assert hidden[0] != "rows", shape
@@ -88,8 +92,8 @@ async def test_hidden_and_absent_columns_are_told_alike(ruled: RuledEstate) -> N
 
 
 async def test_explanations_of_hidden_and_absent_columns_are_alike(ruled: RuledEstate) -> None:
-    request = Request(principal(("careful",)), timeout_seconds=30)
-    for entity, column in HIDDEN:
+    for role, entity, column in HIDDEN:
+        request = Request(principal((role,)), timeout_seconds=30)
         outcomes = []
         for name in (column, ABSENT):
             with pytest.raises(RoundviewError) as caught:
