@@ -212,7 +212,7 @@ class Both:
 
 def _questions(federation: Any) -> SqlQuestions:
     kept = federation._questions()
-    return SqlQuestions(kept.snapshot, kept._xref, kept._clock, kept._find)
+    return SqlQuestions(kept.snapshot, kept._xref, kept._clock, kept._find, kept._audit)
 
 
 def _said(outcome: PlannedQuery | RequestError) -> str:
