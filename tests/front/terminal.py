@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -73,7 +74,7 @@ def terminal(
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_take_terminal,
     )
     os.close(slave)
     try:
@@ -83,3 +84,9 @@ def terminal(
             process.kill()
         process.wait()
         os.close(master)
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Tests that a shell runs in the background inherit that interrupts are ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -85,5 +85,5 @@ async def test_a_scan_is_never_whole_in_this_process(estate: AsyncConnection) ->
     )
     assert found.answer.rows == [(at, (ROWS + 2 - at) // 3, 1) for at in range(3)]
     assert found.rows_fetched == ROWS + 3
-    assert here.grown() < 0.6 * TABLE_BYTES
+    assert here.grown() < 0.75 * TABLE_BYTES
     assert there.grown() < 2 * TABLE_BYTES
