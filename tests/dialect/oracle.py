@@ -66,14 +66,18 @@ class Answer:
     said: str = ""
 
 
+_NEWER = "DuckDB 2: "
+
+
 def statements() -> list[tuple[str, bool]]:
     """Returns every statement of the corpus, and whether Roundview refuses it."""
     found: list[tuple[str, bool]] = []
     for line in (HERE / "corpus.txt").read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
-        refused = line.startswith(f"? {NOT_SUPPORTED} ")
-        text = line.removeprefix(f"? {NOT_SUPPORTED} ")
+        is_new = line.startswith(_NEWER)
+        refused = line.startswith(f"? {NOT_SUPPORTED} ") or (is_new and duckdb.__version__ < "2")
+        text = line.removeprefix(f"? {NOT_SUPPORTED} ").removeprefix(_NEWER)
         if text.split()[0].strip("(").upper() not in ("SELECT", "WITH", "VALUES"):
             text = f"SELECT id, {text} FROM odd ORDER BY id"
         found.append((text, refused))
