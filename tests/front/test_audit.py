@@ -19,9 +19,10 @@ PHONE = "phone=0171/3920042"
 
 
 @pytest.fixture
-def folder(made_estate: Estate) -> Path:
-    """Returns the folder beside which the made catalog lies."""
-    return made_estate.directory
+def folder(made_estate: Estate, tmp_path: Path) -> Path:
+    """Returns the folder beside which a copy of the made catalog lies, its log still empty."""
+    leave = shutil.ignore_patterns(".roundview")
+    return shutil.copytree(made_estate.directory, tmp_path / "estate", ignore=leave)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
