@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -11,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from benchmarks.rivals.child import Child, child
 
 PYTHON = Path(__file__).parents[2] / ".venv/.rivals/attached_duckdb/bin/python"
 BEST: Mapping[str, Any] = MappingProxyType(
@@ -35,8 +35,6 @@ BEST: Mapping[str, Any] = MappingProxyType(
 DEFAULTS: Mapping[str, Any] = MappingProxyType({"TimeZone": "UTC"})
 """DuckDB as it comes, with the zone that answers are compared in."""
 
-_LINE_BYTES = 64 * 1024 * 1024
-_END_SECONDS = 10.0
 _KINDS = {"postgresql": "postgres", "mysql": "mysql"}
 
 
@@ -82,7 +80,7 @@ class Timed:
 class AttachedDuckDB:
     """DuckDB in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Child) -> None:
         self._process = process
 
     async def ask(
@@ -103,19 +101,7 @@ class AttachedDuckDB:
             "statement": statement, "params": dict(params), "clients": clients, "runs": runs,
             "seconds": seconds, "answer": answer,
         }  # fmt: skip
-        return Timed(**await self.exchange(asked))
-
-    async def exchange(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Sends one line and returns the one that comes back."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
-        await self._process.stdin.drain()
-        line = await self._process.stdout.readline()
-        said: dict[str, Any] = json.loads(line or b'{"error": "DuckDB ended"}')
-        if "error" in said:
-            raise RuntimeError(said["error"])
-        return said
+        return Timed(**await self._process.exchange(asked))
 
 
 @asynccontextmanager
@@ -128,21 +114,8 @@ async def attached_duckdb(
     """
     if not PYTHON.exists():
         raise RuntimeError("the rival is not installed: run `make bench-rivals`")
-    child = Path(__file__).with_name("duckdb_attached_child.py")
-    process = await asyncio.create_subprocess_exec(
-        PYTHON, "-I", child, limit=_LINE_BYTES,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        engine = AttachedDuckDB(process)
+    answering = Path(__file__).with_name("duckdb_attached_child.py")
+    async with child(PYTHON, "-I", answering) as process:
         attach = {name: asdict(place) for name, place in places.items()}
-        await engine.exchange({"attach": attach, "settings": dict(settings)})
-        yield engine
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), _END_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await process.exchange({"attach": attach, "settings": dict(settings)})
+        yield AttachedDuckDB(process)

@@ -3,17 +3,7 @@
 # environments of their own: DuckDB's scanners are bound to one release of it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
-install() {
-  place=.venv/.rivals/$1
-  shift
-  if [ "$(cat "$place/.installed" 2>/dev/null || true)" != "$*" ]; then
-    echo "installing the rival into $place" >&2
-    .venv/bin/python -m venv --clear "$place"
-    "$place/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
-    echo "$*" > "$place/.installed"
-  fi
-}
+source benchmarks/install_rival.sh
 
 install attached_duckdb \
   duckdb==1.5.5 duckdb-extension-postgres-scanner==1.5.5 duckdb-extension-mysql-scanner==1.5.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import re
 import sys
 import time
@@ -15,14 +14,13 @@ from typing import Any
 
 from benchmarks.busy import PHONE
 from benchmarks.graphql import FULL
+from benchmarks.rivals.child import Child, child
 
 from roundview_federation.federation import Federation
 from roundview_federation.request import Request
 from roundview_graphql.door import Ask, Door
 
 SECONDS = 10.0
-_LINE_BYTES = 64 * 1024 * 1024
-_END_SECONDS = 10.0
 
 
 class Roundview:
@@ -69,13 +67,13 @@ class Roundview:
 class Processes:
     """Several processes that answer views, as `roundview serve --workers` has them."""
 
-    def __init__(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
+    def __init__(self, processes: Sequence[Child]) -> None:
         self._processes = processes
 
     async def load(self, seconds: float, clients: int) -> tuple[list[float], float, float]:
         """Does what `Roundview.load` does, the clients shared out."""
         asked = {"seconds": seconds, "clients": clients // len(self._processes)}
-        said = await asyncio.gather(*(_exchange(one, asked) for one in self._processes))
+        said = await asyncio.gather(*(one.exchange(asked) for one in self._processes))
         walls = [wall for one in said for wall in one["walls"]]
         return walls, max(one["elapsed"] for one in said), sum(one["cpu"] for one in said)
 
@@ -84,36 +82,9 @@ class Processes:
 async def processes(root: Path, env: Mapping[str, str], count: int) -> AsyncIterator[Processes]:
     """Starts so many processes over one catalog; they end with the block."""
     async with AsyncExitStack() as stack:
-        started = []
-        for _ in range(count):
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "benchmarks.rivals.view_process", limit=_LINE_BYTES,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            stack.push_async_callback(_end, process)
-            started.append(process)
+        command = (sys.executable, "-m", "benchmarks.rivals.view_process")
+        started = [await stack.enter_async_context(child(*command)) for _ in range(count)]
         opened = {"catalog": str(root), "env": dict(env), "processes": count}
         for process in started:
-            await _exchange(process, opened)
+            await process.exchange(opened)
         yield Processes(started)
-
-
-async def _exchange(process: asyncio.subprocess.Process, asked: Mapping[str, Any]) -> Any:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(asked).encode() + b"\n")
-    await process.stdin.drain()
-    line = await process.stdout.readline()
-    if not line:
-        raise RuntimeError("a process of Roundview ended: what it said is above")
-    return json.loads(line)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        await asyncio.wait_for(process.wait(), _END_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()

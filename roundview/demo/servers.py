@@ -146,7 +146,7 @@ def initialise(kind: Kind, folder: Path, logins: Logins) -> None:
     else:
         command = [
             programs["mariadb-install-db"], "--no-defaults", f"--datadir={data}",
-            "--auth-root-authentication-method=normal", "--skip-test-db",
+            f"--tmpdir={folder}", "--auth-root-authentication-method=normal", "--skip-test-db",
         ]  # fmt: skip
     made = subprocess.run(  # noqa: S603
         command, capture_output=True, cwd=folder, check=False, **who
