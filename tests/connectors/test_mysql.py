@@ -77,8 +77,14 @@ async def explained(
     (column,) = statement.many.keys[name]
     found = []
     for text, value in (
-        (statement.many.text, json_keys(keys, column.nature, is_unsigned=column.is_unsigned)),
-        (statement.one.text, one_key(keys[0], column.nature, is_unsigned=column.is_unsigned)),
+        (
+            statement.many.text,
+            json_keys(keys, column.nature, is_unsigned=column.is_unsigned, scale=column.scale),
+        ),
+        (
+            statement.one.text,
+            one_key(keys[0], column.nature, is_unsigned=column.is_unsigned, scale=column.scale),
+        ),
     ):
         params = {**statement.many.constants, name: value, "most": 1_001, "seconds": 5}
         plan = await server.ask(
@@ -101,6 +107,8 @@ INDEXED = {
     "bytes": ("VARBINARY(20)", "concat('b', seq)", "b5"),
     "long": ("TEXT", "concat('long ', seq)", "long 5"),
     "exactly": ("DECIMAL(12,0)", "seq", 5),
+    "amount": ("DECIMAL(30,2)", "12345678901234567890 + seq / 4", Decimal("12345678901234567891.25")),
+    "day": ("DATE", "date_add('0999-12-27', INTERVAL seq DAY)", date(1000, 1, 1)),
     "id": ("UUID", "cast(concat('00000000-0000-0000-0000-', lpad(seq, 12, '0')) as uuid)",
            "00000000-0000-0000-0000-000000000005"),
 }  # fmt: skip
@@ -430,6 +438,9 @@ def test_keys_leave_out_what_no_column_can_hold() -> None:
     )
     assert json_keys(["00ff", "zz", "0"], Nature.BYTES) == '["00ff"]'
     assert json_keys(["a", "\ud800"], Nature.TEXT) == '["a"]'
+    amounts = [Decimal("1.5"), Decimal("0.125"), Decimal("Infinity"), 7, "8", "1.5", None]
+    assert json_keys(amounts, Nature.NUMBER, scale=2) == '["1.5","7","8"]'
+    assert one_key(Decimal("0.125"), Nature.NUMBER, scale=2) is None
     moment = datetime(2024, 1, 1, 12, tzinfo=UTC)
     assert parameter(moment, Nature.TIME) == datetime(2024, 1, 1, 12)  # noqa: DTZ001
     assert parameter("nan", Nature.NUMBER) is None

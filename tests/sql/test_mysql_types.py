@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import duckdb
 import pytest
-from tests.sql.asking import answer, explained
+from tests.sql.asking import answer, asked, explained
 from tests.sql.conftest import WORKER, Estate
 from tests.sql.estate import Entity, Part, Split, build
 from tests.sql.stores import Servers
@@ -41,6 +42,22 @@ CONDITIONS = (
 )
 
 
+DEAL = {"ident": "bigint", "day": "date", "amount": "decimal(12,2)", "note": "text"}
+DEALS = Split(
+    f"deals_{WORKER}",
+    {"shop": "mariadb", "crm": "mariadb"},
+    (Part("sale", "shop", "sales"), Part("offer", "crm", "offers")),
+)
+LINKS = ("day", "amount")
+MADE = (
+    "CREATE TABLE sale AS SELECT i AS ident, DATE '2024-01-01' + (i % 400)::INT AS day,"
+    " CAST(i % 500 AS DECIMAL(12,2)) / 4 AS amount, 's' || i AS note FROM range(4000) r(i)",
+    "CREATE TABLE offer AS SELECT i AS ident, DATE '2024-02-27' + (i * 7)::INT AS day,"
+    " CAST(i AS DECIMAL(12,2)) * 1.25 AS amount, CASE WHEN i < 4 THEN 'few' ELSE 'o' END AS note"
+    " FROM range(300) r(i)",
+)
+
+
 @pytest.fixture(scope="module")
 async def events(
     tmp_path_factory: pytest.TempPathFactory, servers: Servers
@@ -66,3 +83,20 @@ async def test_bits_are_folded_as_numbers(events: Estate) -> None:
     assert "folded by made" in await explained(events.connection, text)
     found = (await answer(events.connection, text)).rows
     assert set(found) == {(2024, 2, 0, 49), (1999, 1, 255, 255), (None, 0, None, None)}
+
+
+@pytest.mark.parametrize("column", LINKS)
+async def test_days_and_amounts_are_keys(column: str, tmp_path: Path, servers: Servers) -> None:
+    entities = [Entity(name, DEAL, ("ident",), LINKS) for name in ("sale", "offer")]
+    with duckdb.connect() as truth:
+        for statement in MADE:
+            truth.execute(statement)
+        text = (
+            f"SELECT s.note, o.ident FROM sale s JOIN offer o ON o.{column} = s.{column}"
+            " WHERE o.note = 'few'"
+        )
+        wanted = truth.execute(text).fetchall()
+        async with await build(tmp_path, entities, DEALS, truth, servers) as connection:
+            got = await asked(connection, text)
+            assert sorted(got.answer.rows) == sorted(wanted)
+            assert got.rows_fetched == len(wanted) + 4

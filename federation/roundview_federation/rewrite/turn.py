@@ -215,14 +215,14 @@ class _Turning:
     def _takes_keys(self, column: exp.Column, type_: Type) -> bool:
         """Tells whether a source takes lists of such values.
 
-        MySQL's JSON has no decimals, and without an index it compares every row with every key.
+        Without an index MySQL compares every row with every key.
         """
         if self._dialect != "mysql":
             return type_.kind in (Kind.TEXT, *INTEGERS) or self._dialect == "postgres"
         table = self._table(column)
         keys = (table.primary_key, *table.unique, *table.indexes)
         is_indexed = any(key and key[0] == column.name for key in keys)
-        return is_indexed and type_.kind in (Kind.TEXT, *INTEGERS)
+        return is_indexed and type_.kind in (Kind.TEXT, Kind.DATE, Kind.DECIMAL, *INTEGERS)
 
     def _key_of(
         self, columns: tuple[exp.Column, ...], types: tuple[Type, ...], branch: str, is_sealed: bool

@@ -324,9 +324,11 @@ def _bound(
         columns = form.keys[name]
         if len(columns) == 1:
             (one,) = columns
-            bound[name] = json_keys(params[asked], one.nature, is_unsigned=one.is_unsigned)
+            bound[name] = json_keys(
+                params[asked], one.nature, is_unsigned=one.is_unsigned, scale=one.scale
+            )
         else:
-            natures = [(one.nature, one.is_unsigned) for one in columns]
+            natures = [(one.nature, one.is_unsigned, one.scale) for one in columns]
             bound[name] = json_rows(params[asked], natures)
     return form.text, bound
 
@@ -338,7 +340,7 @@ def _single_keys(form: Form, params: Mapping[str, Any]) -> dict[str, Any] | None
         (column,), keys = form.keys[name], params[asked]
         if len(keys) != 1:
             return None
-        key = one_key(keys[0], column.nature, is_unsigned=column.is_unsigned)
+        key = one_key(keys[0], column.nature, is_unsigned=column.is_unsigned, scale=column.scale)
         if not column.is_wide and isinstance(key, str) and not key.isascii():
             # The server would convert the column instead, and read all of it.
             return None

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from roundview_catalog.types import Kind
 from roundview_federation.connectors.children import Link, links_of
 from roundview_federation.connectors.mysql import grouping, top_rows
 from roundview_federation.connectors.mysql.layout import Layout, NativeColumn
@@ -42,11 +43,15 @@ _DECLARED_KEYS: Final[Mapping[Nature, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
-    """What keys are compared with; `is_wide` if it takes every text without conversion."""
+    """What keys are compared with; `is_wide` if it takes every text without conversion.
+
+    `scale` is that of a column of decimals, None for any other.
+    """
 
     nature: Nature = Nature.TEXT
     is_unsigned: bool = False
     is_wide: bool = True
+    scale: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +244,10 @@ class Writer:
             nature,
             is_unsigned=native is not None and native.is_unsigned,
             is_wide=native is None or native.charset in ("", "utf8mb4"),
+            scale=native.scale if native is not None and native.data_type == "decimal" else None,
         )
         path = f"$[{suffix}]" if suffix else "$"
-        given = native.key_type if native else _DECLARED_KEYS.get(nature, _TEXT)
+        given = native.key_type if native else self._declared_keys(column, nature)
         definition = (f"k{suffix}", given, path)
         key = own(KEYS, f"k{suffix}")
         if nature is Nature.TEXT:
@@ -256,6 +262,15 @@ class Writer:
         elif native is not None and native.data_type == "varbinary":
             shown = binary(key)
         return _KeyPart(compared, (definition,), shown)
+
+    def _declared_keys(self, column: exp.Expr, nature: Nature) -> str:
+        declared = self._scope.column(column) if isinstance(column, exp.Column) else None
+        if declared is not None and declared.type.kind is Kind.DECIMAL:
+            digits, scale = declared.type.digits
+            return f"DECIMAL({digits},{scale})"
+        if declared is not None and declared.type.kind is Kind.DATE:
+            return "DATE"
+        return _DECLARED_KEYS.get(nature, _TEXT)
 
     def _are_keys(
         self, columns: list[exp.Expr], keys: exp.Placeholder, parts: list[_KeyPart]
