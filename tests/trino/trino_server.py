@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import trino
+from tests.connectors.postgres_server import PASSWORD
 from tests.connectors.shared_process import shared
 from tests.trino import obtaining
 
@@ -141,6 +142,8 @@ def start(folder: Path, port: int, home: Path | None = None) -> subprocess.Popen
                 f"-Dlog.levels-file={etc / 'log.properties'}", "io.trino.server.TrinoServer",
             ],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder, start_new_session=True,
+            # A catalog's password is a reference to the environment here.
+            env={**os.environ, "APPLIED_PASSWORD": PASSWORD},
         )  # fmt: skip
 
 

@@ -63,10 +63,16 @@ def login_of(source: Source, env: Mapping[str, str], schemes: tuple[str, ...], p
     )
 
 
-def _tls(source: Source, host: str, env: Mapping[str, str]) -> ssl.SSLContext | None:
-    mode = source.connection.get("tls") or ("disable" if _is_loopback(host) else "verify")
+def tls_mode(source: Source, host: str) -> str:
+    """Returns verify, require or disable for a source at a host; raises CatalogError RV206."""
+    mode = str(source.connection.get("tls") or ("disable" if _is_loopback(host) else "verify"))
     if mode not in _TLS:
         raise connections.refused(source, "connection.tls is unknown", f"one of {', '.join(_TLS)}")
+    return mode
+
+
+def _tls(source: Source, host: str, env: Mapping[str, str]) -> ssl.SSLContext | None:
+    mode = tls_mode(source, host)
     if mode == "disable":
         return None
     try:

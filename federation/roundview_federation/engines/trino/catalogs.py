@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 _CONNECT_SECONDS: Final = 3
 _SOCKET_SECONDS: Final = 60
+_RETRY_SECONDS: Final = 5
+_JAVA_TRUSTS: Final = "org.postgresql.ssl.DefaultJavaSSLFactory"
 _COMMENT: Final = "roundview query=$QUERY_ID source=$SOURCE trace=$TRACE_TOKEN"
 _SHARED: Final[Mapping[str, str]] = {
     "metadata.cache-ttl": "10m",
@@ -21,14 +23,19 @@ _SHARED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where a database answers; `password` may be a reference of Trino's own, `${ENV:NAME}`."""
+    """Where a database answers; `password` may be a reference of Trino's own, `${ENV:NAME}`.
+
+    `tls` is verify, require or disable; `ca` the file with the authority to trust where Trino
+    runs, "" for those that its Java trusts.
+    """
 
     host: str
     port: int
     database: str
     user: str
     password: str = field(repr=False)
-    is_encrypted: bool = False
+    tls: str = "disable"
+    ca: str = ""
 
 
 def server_properties(connector: str, address: ServerAddress) -> dict[str, str]:
@@ -42,7 +49,7 @@ def server_properties(connector: str, address: ServerAddress) -> dict[str, str]:
             "connectTimeout": str(_CONNECT_SECONDS),
             "loginTimeout": str(_CONNECT_SECONDS),
             "socketTimeout": str(_SOCKET_SECONDS),
-            "sslmode": "verify-full" if address.is_encrypted else "disable",
+            **_postgres_tls(address),
         }
         name, url = "postgresql", f"jdbc:postgresql://{at}/{quote(address.database)}"
     else:
@@ -50,7 +57,7 @@ def server_properties(connector: str, address: ServerAddress) -> dict[str, str]:
         options = {
             "connectTimeout": str(_CONNECT_SECONDS * 1000),
             "socketTimeout": str(_SOCKET_SECONDS * 1000),
-            "sslMode": "verify-full" if address.is_encrypted else "disable",
+            **_mariadb_tls(address),
         }
         name, url = "mariadb", f"jdbc:mariadb://{at}"
     told = "&".join(f"{key}={value}" for key, value in options.items())
@@ -63,11 +70,36 @@ def server_properties(connector: str, address: ServerAddress) -> dict[str, str]:
     }
 
 
-def bridge_properties(address: str) -> dict[str, str]:
-    """Returns the properties of the catalog that reads through our bridge at HOST:PORT."""
-    return {
+def bridge_properties(address: str, *, is_encrypted: bool = False) -> dict[str, str]:
+    """Returns the properties of the catalog that reads through our bridge at HOST:PORT.
+
+    Encrypted, Trino shows a certificate of its own; `ROUNDVIEW_BRIDGE_CA` and
+    `ROUNDVIEW_BRIDGE_KEY` of its environment name the files.
+    """
+    made = {
         "connector.name": "trino_thrift",
         "trino.thrift.client.addresses": address,
         "trino.thrift.client.connect-timeout": f"{_CONNECT_SECONDS}s",
         "trino.thrift.client.request-timeout": f"{_SOCKET_SECONDS}s",
+        "trino.thrift.client.max-retry-time": f"{_RETRY_SECONDS}s",
     }
+    if is_encrypted:
+        made |= {
+            "trino.thrift.client.ssl.enabled": "true",
+            "trino.thrift.client.ssl.trust-certificate": "${ENV:ROUNDVIEW_BRIDGE_CA}",
+            "trino.thrift.client.ssl.key": "${ENV:ROUNDVIEW_BRIDGE_KEY}",
+        }
+    return made
+
+
+def _postgres_tls(address: ServerAddress) -> dict[str, str]:
+    if address.tls != "verify":
+        return {"sslmode": address.tls}
+    # Without either, the driver looks for a file in the home of whoever runs Trino.
+    trusted = {"sslrootcert": address.ca} if address.ca else {"sslfactory": _JAVA_TRUSTS}
+    return {"sslmode": "verify-full", **trusted}
+
+
+def _mariadb_tls(address: ServerAddress) -> dict[str, str]:
+    mode = {"verify": "verify-full", "require": "trust"}.get(address.tls, "disable")
+    return {"sslMode": mode, **({"serverSslCert": address.ca} if address.ca else {})}
