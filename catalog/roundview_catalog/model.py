@@ -287,6 +287,18 @@ class Defaults:
     business_unit: str = ""
     region: str = ""
 
+    def of(self, field: str) -> str:
+        """Returns what rows have in a canonical field where they say nothing, "" for nothing.
+
+        >>> Defaults(currency="EUR").of("currency")
+        'EUR'
+        """
+        value: str = getattr(self, field) if field in _DEFAULTED else ""
+        return value
+
+
+_DEFAULTED = frozenset({"business_unit", "region", "currency", "phone_region"})
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -319,6 +331,11 @@ class Source:
     def instance(self) -> str:
         """Returns `north` for `pos.north`, else an empty text."""
         return self.name.partition(".")[2]
+
+    def names(self, field: str) -> str | None:
+        """Returns what names the source in all of its rows, None where the field does not."""
+        named = {"source": self.name, "source_system": self.system}
+        return self.instance if field == "source_instance" else named.get(field)
 
 
 # -- catalog ---------------------------------------------------------------------------------

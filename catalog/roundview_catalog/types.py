@@ -69,6 +69,9 @@ class Type:
         return self.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 
 
+MOMENTS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+"""Types of days and times."""
+
 _MONEY = (18, 4)
 _TEXTS = frozenset({Kind.TEXT, Kind.UUID, Kind.ENUM, Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE})
 _NUMBERS = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT})

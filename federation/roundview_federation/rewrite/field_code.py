@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from sqlglot import exp
 
@@ -31,9 +31,6 @@ from roundview_federation.rewrite.sealing import key_space
 from roundview_federation.rewrite.source_keys import INTEGERS, escape_key
 from roundview_federation.rewrite.unfold import Unfolded
 
-_SOURCE_DEFAULTS: Final = {"business_unit": "business_unit", "region": "region"}
-_DEFAULTED: Final = {"currency": "currency", "phone_region": "phone_region", **_SOURCE_DEFAULTS}
-
 
 class FieldCode(RowCode):
     """Writes the fields and keys of a row; every canonical column becomes a variable `f_name`."""
@@ -47,6 +44,7 @@ class FieldCode(RowCode):
     def field(self, name: str) -> None:
         """Computes one canonical column: mapped, common, key of the parent, or derived."""
         mapping = self._fields.get(name)
+        default = self.unfolded.source.defaults.of(name)
         if mapping is not None:
             self._mapped(name, mapping)
         elif name == "organization_key":
@@ -55,19 +53,17 @@ class FieldCode(RowCode):
         elif name == "slot":
             self.line(f"f_{name} = {self.slot()}")
         elif name in COMMON_FIELDS:
-            value = getattr(self.unfolded.source.defaults, _SOURCE_DEFAULTS.get(name, ""), None)
-            self.line(f"f_{name} = {self.constant(value or None)}")
+            self.line(f"f_{name} = {self.constant(default or None)}")
+            return
         elif name in self.unfolded.entity.parents.values():
             parent = self.branch.parent
             own = parent is not None and self.unfolded.entity.parents.get(parent.entity) == name
             self.line(f"f_{name} = {self.parent_key() if own else None}")
         else:
             self._derived(name)
-        default = _DEFAULTED.get(name)
-        if default and getattr(self.unfolded.source.defaults, default):
-            value = self.constant(getattr(self.unfolded.source.defaults, default))
+        if default:
             self.line(f"if f_{name} is None:")
-            self.line(f"    f_{name} = {value}")
+            self.line(f"    f_{name} = {self.constant(default)}")
 
     def is_mapped(self, name: str) -> bool:
         """Tells whether the branch says where a field comes from."""

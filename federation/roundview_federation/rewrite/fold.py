@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from roundview_catalog.errors import InternalError
 from roundview_catalog.mapped import FieldMapping
-from roundview_catalog.types import Kind, Type
+from roundview_catalog.types import MOMENTS, Kind, Type
 from roundview_federation.plan import Arrival, Fold, Partial
 from roundview_federation.rewrite.arrive import needed
 from roundview_federation.rewrite.field_code import FieldCode
@@ -26,9 +26,8 @@ WIDEST = 38
 """Digits of the sums of whole numbers and amounts."""
 
 _DIGITS = {Kind.INTEGER: 10, Kind.BIGINT: 19}
-_TIMES = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
-_ALIKE = frozenset({Kind.BOOLEAN, Kind.DECIMAL, Kind.TEXT, Kind.UUID, *INTEGERS, *_TIMES})
-_PRESENT = frozenset({Kind.BOOLEAN, Kind.DECIMAL, *INTEGERS, *_TIMES})
+_PRESENT = frozenset({Kind.BOOLEAN, Kind.DECIMAL, *INTEGERS, *MOMENTS})
+_ALIKE = _PRESENT | {Kind.TEXT, Kind.UUID}
 _PLAIN_TEXT = ("", "text", "character varying")
 
 
@@ -71,11 +70,10 @@ def aggregate(partial: Partial, unfolded: Unfolded, dialect: str) -> tuple[exp.E
         return exp.Count(this=exp.Star()), Type(Kind.BIGINT)
     mapping = unfolded.branch.slots[unfolded.slot].get(partial.column)
     column = _plain(mapping, unfolded)
-    default: object = getattr(unfolded.source.defaults, partial.column, "")
-    if mapping is None or column is None or default:
+    if mapping is None or column is None or unfolded.source.defaults.of(partial.column):
         return None
     own, target = unfolded.column_type(column), unfolded.entity.types[partial.column]
-    if own.kind in _TIMES and dialect == "mysql":
+    if own.kind in MOMENTS and dialect == "mysql":
         # A date that is none, such as 2025-00-00, is no value of ours.
         return None
     if partial.kind == "count":

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from sqlglot import exp
 
 from roundview_catalog.mapped import FieldMapping
-from roundview_catalog.types import Kind
+from roundview_catalog.types import MOMENTS, Kind
 from roundview_federation.plan import Section
 from roundview_federation.rewrite.push import Pushed
 from roundview_federation.rewrite.unfold import Unfolded
 from roundview_federation.top_rows import Top
-
-_TIMES: Final = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 
 
 def top_rows(
@@ -60,7 +57,7 @@ def _ordering(mapping: FieldMapping | None, unfolded: Unfolded, name: str) -> ex
         return None
     kind, target = unfolded.column_type(column).kind, unfolded.entity.types[name].kind
     if target is Kind.TIMESTAMPTZ:
-        return column if kind in _TIMES else None
+        return column if kind in MOMENTS else None
     return column if kind is target is Kind.DATE else None
 
 

@@ -50,8 +50,6 @@ COMPARE: Mapping[type[exp.Expr], Callable[[Any, Any], bool]] = {
 _UPWARDS = (exp.GT, exp.GTE)
 # A repeated hour and every zone's changes of its offset lie within this.
 _AROUND_A_CHANGE = timedelta(hours=3)
-_SOURCE = {"source": "name", "source_system": "system", "source_instance": "instance"}
-_DEFAULTS = ("business_unit", "region", "currency", "phone_region")
 _UNKNOWN = object()
 # Types of which a source takes several texts for equal: padded ones, TIME, addresses of MySQL.
 _LOOSE = ("character(", "bpchar", "time", "binary", "varbinary", "inet")
@@ -100,16 +98,15 @@ class _Turning:
         self._name = name
         self._param = param
         self._mapping = unfolded.branch.slots[unfolded.slot].get(name)
-        self._default: str = (
-            getattr(unfolded.source.defaults, name, "") if name in _DEFAULTS else ""
-        )
+        self._default = unfolded.source.defaults.of(name)
         """what the source's rows have where nothing else is said, "" for nothing"""
 
     def constant(self) -> Any:
         """Returns what the field is in every row of the branch, _UNKNOWN where rows differ."""
         name, entity = self._name, self._unfolded.entity
-        if name in _SOURCE:
-            return getattr(self._unfolded.source, _SOURCE[name])
+        named = self._unfolded.source.names(name)
+        if named is not None:
+            return named
         mapping = self._mapping
         if mapping is not None:
             is_plain = isinstance(mapping.expr, exp.Literal | exp.Boolean | exp.Null)

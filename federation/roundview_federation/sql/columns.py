@@ -145,7 +145,7 @@ class _Making:
                 return partial(_absent, type_=pa.string())
             return self._person((_as_person(parent),))
         mapping = self._fields.get(name)
-        if mapping is not None and not getattr(unfolded.source.defaults, name, ""):
+        if mapping is not None and not unfolded.source.defaults.of(name):
             cast = self._cast(mapping, type_)
             if cast is not None:
                 return cast

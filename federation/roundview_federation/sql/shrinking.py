@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from roundview_catalog.model import SourceTable
-from roundview_catalog.types import Kind, Type
+from roundview_catalog.types import MOMENTS, Kind, Type
 from roundview_federation.plan import Fold, Section
 from roundview_federation.planner import Planner, unfoldings
 from roundview_federation.request import Decision
@@ -33,7 +33,6 @@ ROWS_PER_GROUP = 20
 _UNKNOWN_DISTINCT = 200
 _SHARE_OF_NUMBERS, _SHARE_OF_INDEXED = 0.01, 0.1
 _DAYS = 3_000
-_TIMES = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ def _is_exact(narrowed: Narrowed, unfolded: Unfolded, dialect: str) -> bool:
     columns = [c for one in narrowed.conditions for c in one.find_all(exp.Column)]
     kinds = {unfolded.column_type(column).kind for column in columns}
     # For MySQL a date that is none, such as 2025-00-00, is less than others.
-    return dialect in TYPED and not (dialect == "mysql" and kinds & set(_TIMES))
+    return dialect in TYPED and not (dialect == "mysql" and kinds & MOMENTS)
 
 
 def _tried(
@@ -219,7 +218,7 @@ def _usual(table: SourceTable, name: str, rows: float) -> float:
         return min(rows, _DAYS)
     if kind is Kind.TEXT:
         return min(rows, _UNKNOWN_DISTINCT)
-    if kind in _TIMES or kind is Kind.DECIMAL:
+    if kind in MOMENTS or kind is Kind.DECIMAL:
         return rows
     is_indexed = any(key and key[0] == name for key in table.indexes)
     share = _SHARE_OF_INDEXED if is_indexed else _SHARE_OF_NUMBERS

@@ -34,8 +34,6 @@ from roundview_federation.rewrite.unfold import Unfolded
 FETCHED_AT = "fetched_at"
 """The parameter that is the time of the statement."""
 
-_SOURCE = {"source": "name", "source_system": "system", "source_instance": "instance"}
-_DEFAULTED = ("currency", "phone_region", "business_unit", "region")
 Types = Mapping[str, Mapping[str, PgType]]
 
 
@@ -50,7 +48,7 @@ class Fields:
         """Returns a canonical column; raises RequestError RV103."""
         type_ = self.unfolded.entity.types[name]
         node = self._field(name, type_)
-        default = getattr(self.unfolded.source.defaults, name, "") if name in _DEFAULTED else ""
+        default = self.unfolded.source.defaults.of(name)
         if default:
             return exp.Coalesce(this=node, expressions=[string(default)])
         return node
@@ -95,8 +93,9 @@ class Fields:
         mapping = self.unfolded.branch.slots[self.unfolded.slot].get(name)
         if mapping is not None:
             return self._mapped(mapping, type_)
-        if name in _SOURCE:
-            return string(str(getattr(self.unfolded.source, _SOURCE[name])))
+        named = self.unfolded.source.names(name)
+        if named is not None:
+            return string(named)
         if name == "source_key":
             return self.key()
         if name == "slot":
