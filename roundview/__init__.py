@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from roundview.client import AsyncConnection, Connection, connect, connect_async
+from roundview.async_client import AsyncConnection
+from roundview.client import Connection, connect, connect_async
 from roundview.sql.answers import AsyncSqlAnswer, SqlAnswer
 from roundview.view import CustomerView
 from roundview_catalog.errors import (

@@ -22,13 +22,11 @@ from roundview.settings import read_settings
 from roundview_catalog.errors import AccessError, RequestError
 from roundview_desktop.app import desk_app
 from roundview_desktop.page import PageContext
-from roundview_federation.access.policy import purpose_of
 from roundview_federation.federation import Federation
 from roundview_federation.refresh import refresh_identity
-from roundview_federation.request import Request as Asked
 from roundview_federation.watch import changed_sources, watch
 from roundview_graphql.door import Ask, Door
-from roundview_graphql.http import asker, challenge, graphql_app
+from roundview_graphql.http import asked, asker, challenge, graphql_app
 
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _NO_STORE = {"cache-control": "no-store"}
@@ -51,7 +49,7 @@ def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True
     """
 
     pages = Pages(federation)
-    door = Door(federation, documents=lambda principal: pages.of(principal).documents)
+    door = Door(federation, documents=lambda request: pages.of(request).documents)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -66,9 +64,7 @@ def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True
             await federation.close()
 
     async def page(http: Request) -> PageContext:
-        principal = await asker(http, federation)
-        asked = Asked(principal, http.headers.get("roundview-purpose", ""))
-        return pages.of(principal, purpose_of(asked))
+        return pages.of(asked(http, await asker(http, federation)))
 
     async def refuse(http: Request, error: Exception) -> Response:
         assert isinstance(error, AccessError)  # noqa: S101  nothing else is sent here

@@ -51,6 +51,18 @@ def find_operation(catalog: Catalog, readable: Mapping[str, frozenset[str]]) -> 
     )
 
 
+def reveal_operation() -> str:
+    """Returns the operation that shows one masked field for a reason."""
+    return (
+        "mutation DeskReveal($by: CustomerBy!, $field: MaskedField!, $reason: String!) {\n"
+        "  reveal(by: $by, field: $field, reason: $reason) {\n"
+        "    customerId field expiresAt complete missingSources\n"
+        "    values { source sourceKey slot value }\n"
+        "  }\n"
+        "}\n"
+    )
+
+
 def document_id(operation: str) -> str:
     """Returns the id under which a document is persisted: `sha256:` and 64 hex digits."""
     return "sha256:" + hashlib.sha256(operation.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from roundview_desktop.operation import (
     desk_operation,
     document_id,
     find_operation,
+    reveal_operation,
     shown_entities,
     shown_fields,
 )
@@ -39,18 +40,48 @@ class PageContext:
     kinds: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who gets a page, as far as it looks different for them.
+
+    `purpose` is what the page asks for, one of `purposes`. `has_login` tells whether they showed a
+    token or a key. Whoever `may_break_glass` finds how; the page of an emergency says that it is.
+    """
+
+    name: str = ""
+    purposes: tuple[str, ...] = ()
+    purpose: str = ""
+    has_login: bool = False
+    may_break_glass: bool = False
+    is_emergency: bool = False
+
+
 def page_context(
-    catalog: Catalog, readable: Mapping[str, frozenset[str]], principal: str = ""
+    catalog: Catalog,
+    readable: Mapping[str, frozenset[str]],
+    caller: Caller | None = None,
+    revealable: Set[tuple[str, str]] = frozenset(),
 ) -> PageContext:
     """Returns what the page needs for one catalog version and one principal's view of it.
 
-    `readable` is `Decision.fields`. Costs some milliseconds: keep it per (version, policy).
+    `readable` is `Decision.fields`, `revealable` are (entity, field) that are masked and may be
+    revealed. Costs some milliseconds: keep it per (version, policy, caller).
     """
+    caller = caller or Caller()
     view, find = desk_operation(catalog, readable), find_operation(catalog, readable)
+    documents = {"view": view, "find": find}
+    masked = {place: f"{camel(place[0])}_{camel(place[1])}" for place in revealable}
+    if masked:
+        documents["reveal"] = reveal_operation()
     settings = {
         "version": catalog.version,
-        "principal": principal,
-        "documents": {"view": document_id(view), "find": document_id(find)},
+        "principal": caller.name,
+        "purposes": caller.purposes,
+        "purpose": caller.purpose,
+        "hasLogin": caller.has_login,
+        "mayBreakGlass": caller.may_break_glass,
+        "isEmergency": caller.is_emergency,
+        "documents": {name: document_id(text) for name, text in documents.items()},
         "kinds": [
             {
                 "name": kind.name,
@@ -66,15 +97,21 @@ def page_context(
             if any(branch.entity in readable for branch in source.branches)
         ],
         "customer": [
-            {"key": camel(name), "name": name, "label": label(name)}
+            {
+                "key": camel(name),
+                "name": name,
+                "label": label(name),
+                "masked": masked.get(catalog.canonical.customer_fields[name], ""),
+            }
             for name in customer_fields(catalog, readable)
         ],
         "entities": [
-            _entity(catalog, readable, entity) for entity in shown_entities(catalog, readable)
+            _entity(catalog, readable, entity, masked)
+            for entity in shown_entities(catalog, readable)
         ],
     }
     return PageContext(
-        documents={document_id(view): view, document_id(find): find},
+        documents={document_id(text): text for text in documents.values()},
         settings=orjson.dumps(settings),
         kinds=frozenset(catalog.canonical.identifiers),
     )
@@ -97,7 +134,11 @@ def event_field(entity: Entity, shown: tuple[str, ...]) -> str:
 
 
 def _entity(
-    catalog: Catalog, readable: Mapping[str, frozenset[str]], entity: Entity, depth: int = 1
+    catalog: Catalog,
+    readable: Mapping[str, frozenset[str]],
+    entity: Entity,
+    masked: Mapping[tuple[str, str], str],
+    depth: int = 1,
 ) -> dict[str, Any]:
     shown = shown_fields(entity, readable)
     children = shown_entities(catalog, readable, entity.name) if depth < 3 else ()
@@ -113,10 +154,11 @@ def _entity(
                 "label": label(name),
                 "type": entity.fields[name].type.kind.value,
                 "unit": entity.fields[name].unit,
+                "masked": masked.get((entity.name, name), ""),
             }
             for name in shown
         ],
-        "children": [_entity(catalog, readable, child, depth + 1) for child in children],
+        "children": [_entity(catalog, readable, child, masked, depth + 1) for child in children],
     }
 
 

@@ -127,10 +127,10 @@ class Federation:
         return await self._access.authenticate(self.catalog, credential, is_local, self.principal)
 
     def decide(
-        self, principal: Principal, purpose: str = "", *, catalog: Catalog | None = None
+        self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
     ) -> Decision:
-        """Returns what a principal may see for a purpose, of the current catalog or a given one."""
-        return self._snapshot(catalog.version if catalog else "").decide(principal, purpose)
+        """Returns what a principal may see of the current catalog for a purpose."""
+        return self._current.decide(principal, purpose, is_emergency=is_emergency)
 
     def rules(self) -> Rules:
         """Returns the identity rules of the current catalog."""

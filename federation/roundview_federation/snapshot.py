@@ -97,7 +97,7 @@ class Snapshot:
         if not request.is_emergency and request.reveals is None:
             return self.decide(who, purpose)
         decision = self.decide(who, purpose, is_emergency=request.is_emergency)
-        check_emergency(request, self.catalog.policy, decision)
+        check_emergency(request, self.catalog.policy)
         check_reveal(request, decision)
         return self.decide(who, purpose, is_emergency=request.is_emergency, reveals=request.reveals)
 

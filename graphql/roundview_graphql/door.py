@@ -21,6 +21,7 @@ from roundview_federation.result import Result, SourceStatus
 from roundview_graphql.failures import MOST_ERRORS, Problem, shown
 from roundview_graphql.fallback import execute_over
 from roundview_graphql.limits import Limits
+from roundview_graphql.mutations import reveal_over
 from roundview_graphql.operations import Operations, Ready, Refused
 from roundview_graphql.problems import problems_of
 from roundview_graphql.schema import make_schema
@@ -29,8 +30,8 @@ _SCHEMAS = 8
 _PERSISTED = 256
 _LOG = logging.getLogger("roundview.graphql")
 
-Documents = Callable[[Principal], Mapping[str, str]]
-"""Returns the documents that a principal may ask by id: `sha256:…` -> text."""
+Documents = Callable[[Request], Mapping[str, str]]
+"""Returns the documents that whoever sends a request may ask by id: `sha256:…` -> text."""
 
 
 class Answers(Protocol):
@@ -40,7 +41,9 @@ class Answers(Protocol):
     def catalog(self) -> Catalog:
         """Returns the catalog that new questions are answered with."""
 
-    def decide(self, principal: Principal, purpose: str = "") -> Decision:
+    def decide(
+        self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
+    ) -> Decision:
         """Returns what a principal may see of the current catalog for a purpose."""
 
     async def run(self, question: Question, params: Mapping[str, Any], request: Request) -> Result:
@@ -52,12 +55,16 @@ class Answers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GraphQL request: a document or the id of a persisted one."""
+    """One GraphQL request: a document or the id of a persisted one.
+
+    One that `is_safe` may change nothing, as a GET may not.
+    """
 
     query: str = ""
     document_id: str = ""
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    is_safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +99,12 @@ class Door:
         self._making: dict[tuple[str, str], asyncio.Task[Operations]] = {}
         self._persisted: LRUCache[str, str] = LRUCache(_PERSISTED)
 
-    async def prepare(self, principal: Principal, purpose: str = "") -> Operations:
+    async def prepare(
+        self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
+    ) -> Operations:
         """Returns the operations of the current catalog, made in a thread if they are new."""
-        catalog, decision = self._federation.catalog, self._federation.decide(principal, purpose)
+        catalog = self._federation.catalog
+        decision = self._federation.decide(principal, purpose, is_emergency=is_emergency)
         key = (catalog.version, decision.policy_shape)
         known = self._schemas.get(key)
         if known is not None:
@@ -108,7 +118,7 @@ class Door:
         operation that cannot be asked.
         """
         operations = await self.prepare(principal)
-        text, digest = self._text(ask, principal)
+        text, digest = self._text(ask, Request(principal))
         ready = await asyncio.to_thread(
             operations.ready, text, digest, ask.operation_name, ask.variables
         )
@@ -119,14 +129,16 @@ class Door:
         """Answers one request; never raises but for cancellation."""
         try:
             purpose = purpose_of(request)
-            operations = await self._operations(request.principal, purpose)
+            operations = await self._operations(request, purpose)
             try:
                 return await self._answer(operations, ask, request)
             except RequestError as error:
                 if error.code != "RV102":
                     raise
                 # The catalog changed between compiling and running: ask the new one.
-                current = await self.prepare(request.principal, purpose)
+                current = await self.prepare(
+                    request.principal, purpose, is_emergency=request.is_emergency
+                )
                 if current is operations:
                     raise
                 return await self._answer(current, ask, request)
@@ -140,12 +152,17 @@ class Door:
         except Exception as error:  # noqa: BLE001  the last frame before the network
             return _broken(error)
 
-    async def text(self, principal: Principal, purpose: str = "") -> str:
-        """Returns the SDL that a principal sees for a purpose."""
-        return (await self.prepare(principal, purpose)).door.text
+    async def text(self, request: Request, purpose: str) -> str:
+        """Returns the SDL that whoever sends a request sees for a purpose."""
+        who = request.principal
+        operations = await self.prepare(who, purpose, is_emergency=request.is_emergency)
+        return operations.door.text
 
-    async def _operations(self, principal: Principal, purpose: str) -> Operations:
-        catalog, decision = self._federation.catalog, self._federation.decide(principal, purpose)
+    async def _operations(self, request: Request, purpose: str) -> Operations:
+        catalog = self._federation.catalog
+        decision = self._federation.decide(
+            request.principal, purpose, is_emergency=request.is_emergency
+        )
         key = (catalog.version, decision.policy_shape)
         known = self._schemas.get(key)
         if known is not None:
@@ -186,13 +203,15 @@ class Door:
             _LOG.error("making a schema failed: %s", type(done.exception()).__name__)
 
     async def _answer(self, operations: Operations, ask: Ask, request: Request) -> Answer:
-        text, digest = self._text(ask, request.principal)
+        text, digest = self._text(ask, request)
         if operations.is_known(digest):
             ready = operations.ready(text, digest, ask.operation_name, ask.variables)
         else:
             ready = await asyncio.to_thread(
                 operations.ready, text, digest, ask.operation_name, ask.variables
             )
+        if ready.is_mutation:
+            return await self._mutated(operations, ready, ask, request)
         if ready.compiled is None:
             return _without_data(operations, ready)
         result = await self._run(ready, request)
@@ -215,16 +234,25 @@ class Door:
         body["extensions"] = _extensions(result)
         return Answer(body)
 
+    async def _mutated(
+        self, operations: Operations, ready: Ready, ask: Ask, request: Request
+    ) -> Answer:
+        if ask.is_safe:
+            error = RequestError("a GET changes nothing", code="RV103", hint="send a POST")
+            return Answer({"errors": [shown(error)]}, 405)
+        data, problems = await reveal_over(operations.door, ready, request, self._federation)
+        return Answer({"data": data, "errors": problems} if problems else {"data": data})
+
     async def _run(self, ready: Ready, request: Request) -> Result:
         assert ready.compiled is not None  # noqa: S101  the caller asked for data
         question = ready.compiled.asked.question
         return await self._federation.run(question, ready.params, request)
 
-    def _text(self, ask: Ask, principal: Principal) -> tuple[str, str]:
+    def _text(self, ask: Ask, request: Request) -> tuple[str, str]:
         if ask.document_id:
             text = self._persisted.get(ask.document_id)
             if text is None and self._documents is not None:
-                self._persisted.update(self._documents(principal))
+                self._persisted.update(self._documents(request))
                 text = self._persisted.get(ask.document_id)
             if text is None:
                 raise Refused(

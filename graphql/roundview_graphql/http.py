@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import orjson
 from fastapi import APIRouter
@@ -13,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 
-from roundview_catalog.errors import AccessError, RequestError
+from roundview_catalog.errors import AccessError, RequestError, RoundviewError
 from roundview_federation.access.policy import purpose_of
 from roundview_federation.access.principals import bearer, is_this_machine
 from roundview_federation.request import OPEN_GRAPHQL, Principal, Request
@@ -56,7 +57,7 @@ def graphql_app(
 ) -> APIRouter:
     """Returns the routes `/graphql` and `/graphql/schema`.
 
-    `documents(principal)` returns the operations that may be asked by id (`sha256:…` -> text).
+    `documents(request)` returns the operations that may be asked by id (`sha256:…` -> text).
     Mount it at the root: `app.include_router(graphql_app(federation))`. To make the schema before
     the first request, pass a `door` and await `door.prepare(principal)`.
 
@@ -80,7 +81,24 @@ async def asker(http: HttpRequest, federation: Served) -> Principal:
     return await federation.authenticate(credential, is_local=is_this_machine(peer))
 
 
-def challenge(error: AccessError, http: HttpRequest) -> dict[str, str]:
+def asked(http: HttpRequest, principal: Principal) -> Request:
+    """Returns what the headers of a request say of it: purpose, reason, whether it is an emergency.
+
+    `Roundview-Reason` is percent-encoded UTF-8. Raises RequestError for what cannot be read.
+    """
+    told = http.headers
+    try:
+        reason = unquote(told.get("roundview-reason", ""), errors="strict")
+    except UnicodeDecodeError:
+        raise RequestError("Roundview-Reason is percent-encoded UTF-8") from None
+    emergency = told.get("roundview-emergency", "false").lower()
+    if emergency not in ("true", "false"):
+        raise RequestError("Roundview-Emergency is true or false")
+    purpose = told.get("roundview-purpose", "")
+    return Request(principal, purpose, reason=reason, is_emergency=emergency == "true")
+
+
+def challenge(error: RoundviewError, http: HttpRequest) -> dict[str, str]:
     """Returns the header that tells how to be let in, where it is a matter of that (RFC 6750)."""
     if error.code == "RV302":
         was_sent = "authorization" in http.headers
@@ -109,14 +127,14 @@ class _Endpoint:
         if http.method not in ("GET", "POST"):
             return _text(405, "send a POST", {"Allow": "GET, POST"})
         try:
-            principal = await asker(http, self._federation)
+            request = asked(http, await asker(http, self._federation))
             ask = (
                 _from_query(http, self._door.limits)
                 if http.method == "GET"
                 else await self._from_body(http)
             )
             if not ask.document_id:
-                _require_open(principal)
+                _require_open(request.principal)
         except AccessError as error:
             refused = Answer({"errors": [shown(error)]}, error.row.http)
             return _json(refused, media, headers=challenge(error, http))
@@ -128,10 +146,6 @@ class _Endpoint:
             return _text(408, "the body did not arrive in time")
         except ClientDisconnect:
             return _text(400, "the body is not whole")
-        request = Request(
-            principal=principal,
-            purpose=http.headers.get("roundview-purpose", ""),
-        )
         answer = await self._door.answer(ask, request)
         accepts = http.headers.get("accept", "")
         return _json(answer, media, wants_200=media == PLAIN_JSON and PLAIN_JSON in accepts)
@@ -139,12 +153,12 @@ class _Endpoint:
     async def schema(self, http: HttpRequest) -> Response:
         """Answers with the SDL as text."""
         try:
-            principal = await asker(http, self._federation)
-            _require_open(principal)
-            purpose = purpose_of(Request(principal, http.headers.get("roundview-purpose", "")))
-        except AccessError as error:
+            request = asked(http, await asker(http, self._federation))
+            _require_open(request.principal)
+            purpose = purpose_of(request)
+        except RoundviewError as error:
             return _text(error.row.http, str(error), challenge(error, http))
-        text = await self._door.text(principal, purpose)
+        text = await self._door.text(request, purpose)
         return PlainTextResponse(text, headers=_PAGE_HEADERS)
 
     async def _from_body(self, http: HttpRequest) -> Ask:
@@ -213,7 +227,7 @@ def _from_query(http: HttpRequest, limits: Limits) -> Ask:
         if not isinstance(variables, dict):
             raise RequestError("`variables` is an object")
         _refuse_large(variables, limits)
-    return Ask("", document, params.get("operationName") or None, variables)
+    return Ask("", document, params.get("operationName") or None, variables, is_safe=True)
 
 
 async def _body(http: HttpRequest, limits: Limits) -> bytes:

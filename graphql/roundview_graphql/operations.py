@@ -15,6 +15,7 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     OperationDefinitionNode,
+    OperationType,
     OverlappingFieldsCanBeMergedRule,
     ValueNode,
     VariableDefinitionNode,
@@ -61,13 +62,14 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One request, ready to run; `compiled` is None where no data is asked."""
+    """One request, ready to run; `compiled` is None where no data is asked, or for a mutation."""
 
     document: DocumentNode
     operation_name: str | None
     variables: Mapping[str, Any]
     compiled: Compiled | None
     params: Mapping[str, Any]
+    is_mutation: bool = False
 
 
 @dataclass(slots=True)
@@ -176,6 +178,8 @@ class Operations:
         variables: Mapping[str, Any],
         values: VariableValues,
     ) -> Ready:
+        if operation.operation is OperationType.MUTATION:
+            return Ready(known.document, operation_name, variables, None, {}, is_mutation=True)
         booleans = {
             name: bool(values.coerced[name]) for name in known.conditions if name in values.coerced
         }

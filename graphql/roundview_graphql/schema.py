@@ -9,7 +9,7 @@ from graphql import GraphQLEnumType, GraphQLScalarType, GraphQLSchema, build_sch
 from roundview_catalog.model import Catalog
 from roundview_federation.request import Decision
 from roundview_graphql.scalars import parsers, serializers
-from roundview_graphql.types import strawberry_schema
+from roundview_graphql.types import MASKED_FIELD, strawberry_schema
 from roundview_graphql.vocabulary import Vocabulary, vocabulary
 
 
@@ -41,7 +41,7 @@ def make_schema(catalog: Catalog, decision: Decision) -> DoorSchema:
         scalar = schema.get_type(name)
         if isinstance(scalar, GraphQLScalarType):
             scalar.coerce_output_value = serialize
-    for name, values in words.enums.items():
+    for name, values in {**words.enums, MASKED_FIELD: words.masked}.items():
         enum = schema.get_type(name)
         if isinstance(enum, GraphQLEnumType):
             for key, value in values.items():

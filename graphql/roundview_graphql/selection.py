@@ -68,8 +68,9 @@ def select(
     this is the whole of the rule "Field Selection Merging" (GraphQL, September 2025, 5.3.2),
     at a cost that grows with the number of fields instead of its square.
     """
-    root = schema.query_type
-    assert root is not None  # noqa: S101  every schema of ours has a query type
+    root = schema.get_root_type(operation.operation)
+    if root is None:
+        raise RequestError(f"there is no {operation.operation.value} here", code="RV103")
     return _Collector(schema, fragments, booleans).collect(root.name, [operation.selection_set])
 
 

@@ -24,6 +24,7 @@ from roundview_graphql.vocabulary import Column, EntityWords, Vocabulary
 
 DEFAULT_FIRST = 20
 LARGEST_FIRST = 200
+MASKED_FIELD = "MaskedField"
 _EQUAL = ("eq", "in")
 _COMPARED = ("gt", "ge", "lt", "le")
 _UNORDERED = frozenset({"Boolean"})
@@ -49,7 +50,8 @@ def strawberry_schema(words: Vocabulary, canonical: Canonical) -> strawberry.Sch
             maker.entity(entity)
         maker.customer(words, canonical)
         config = StrawberryConfig(auto_camel_case=False, scalar_map=scalar_map, sort_schema=True)
-        return strawberry.Schema(query=maker.query(), config=config)
+        mutation = maker.mutation(words) if words.masked else None
+        return strawberry.Schema(query=maker.query(), mutation=mutation, config=config)
 
 
 @contextmanager
@@ -204,6 +206,40 @@ class _Maker:
         many = _field("customers", "list[Optional[Customer]]", "Customers, in the order asked.")
         many.arguments = [self._argument("by", "list[CustomerBy]", strawberry.UNSET, "Who.")]
         return self._object("Query", "What can be asked.", [one, many])
+
+    def mutation(self, words: Vocabulary) -> type:
+        self._enum(MASKED_FIELD, words.masked, "Fields that are masked, and may be revealed.")
+        self._object(
+            "RevealedValue",
+            "What one record has in a revealed field.",
+            [
+                _field("source", "str", "Full name of the source."),
+                _field("sourceKey", "str", "Key of the record in its source."),
+                _field("slot", "str", "Which of several values of one record this is."),
+                _field("value", "Optional[str]", "The value as text, without its mask."),
+            ],
+        )
+        self._object(
+            "Revealed",
+            "One masked field of one customer, shown for a while.",
+            [
+                _field("customerId", "str", "Stable id."),
+                _field("field", MASKED_FIELD, "The field."),
+                _field("values", "list[RevealedValue]", "What each record has."),
+                _field("expiresAt", "DateTime", "Hide the values then."),
+                _field("complete", "bool", "Every source that was asked gave everything."),
+                _field("missingSources", "list[str]", "Sources that gave nothing or too late."),
+            ],
+        )
+        reveal = _field(
+            "reveal", "Optional[Revealed]", "Shows one masked field for a reason, on record."
+        )
+        reveal.arguments = [
+            self._argument("by", "CustomerBy", strawberry.UNSET, "Who."),
+            self._argument("field", MASKED_FIELD, strawberry.UNSET, "What."),
+            self._argument("reason", "str", strawberry.UNSET, "Why: kept in the audit log."),
+        ]
+        return self._object("Mutation", "What is done, and recorded.", [reveal])
 
     def _list(self, name: str, entity: str) -> StrawberryField:
         type_name = camel(entity)[:1].upper() + camel(entity)[1:]

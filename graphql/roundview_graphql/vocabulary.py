@@ -30,6 +30,7 @@ _OWN_FIELDS = frozenset({"provenance"})
 _OWN_TYPES = frozenset(
     {"Query", "Customer", "CustomerBy", "CustomerField", "PageInfo", "Direction", "LinkState"}
     | {"RecordProvenance", "FieldProvenance", "LosingValue", "LinkStateFilter"}
+    | {"Mutation", "MaskedField", "Revealed", "RevealedValue"}
 )
 
 
@@ -68,7 +69,8 @@ class Vocabulary:
 
     `customer`: GraphQL name -> Column of the derived relation; `relations`: GraphQL name ->
     entity of the lists of a customer; `identifiers`: GraphQL name -> identifier kind;
-    `enums`: GraphQL enum -> (value name -> canonical value).
+    `enums`: GraphQL enum -> (value name -> canonical value). `masked`: value name -> "entity.field"
+    of what may be revealed.
     """
 
     customer: Mapping[str, Column]
@@ -76,6 +78,7 @@ class Vocabulary:
     entities: Mapping[str, EntityWords]
     identifiers: Mapping[str, str]
     enums: Mapping[str, Mapping[str, str]]
+    masked: Mapping[str, str]
 
 
 def vocabulary(catalog: Catalog, decision: Decision) -> Vocabulary:
@@ -117,7 +120,19 @@ def vocabulary(catalog: Catalog, decision: Decision) -> Vocabulary:
         entities=entities,
         identifiers=identifiers,
         enums=enums,
+        masked=_masked(decision, entities),
     )
+
+
+def _masked(decision: Decision, entities: Mapping[str, EntityWords]) -> dict[str, str]:
+    """Returns the masked fields that may be revealed; who may not is not told which they are."""
+    if "reveal" not in decision.actions:
+        return {}
+    return {
+        f"{camel(entity)}_{camel(field)}": f"{entity}.{field}"
+        for entity, field in sorted(decision.masks)
+        if entity in entities
+    }
 
 
 def _columns(

@@ -14,6 +14,14 @@ CatalogOption = Annotated[
     typer.Option("--catalog", help="Catalog folder.", envvar="ROUNDVIEW_CATALOG"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PurposeOption = Annotated[str, typer.Option("--purpose", help="What the data is for.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why, in a few words: kept in the audit log.")
+]
+EmergencyOption = Annotated[
+    bool,
+    typer.Option("--emergency", help="Break the glass: needs --reason and raises an alarm."),
+]
 IdentifierArgument = Annotated[
     str, typer.Argument(metavar="KIND=VALUE", help="An identifier: phone=…, email=…")
 ]

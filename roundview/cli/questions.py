@@ -18,6 +18,15 @@ _MORE = " (--max-rows, or another --format)"
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """What questions are for; an emergency breaks the glass, which needs a reason."""
+
+    purpose: str = ""
+    reason: str = ""
+    is_emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
     """Asks questions of one connection, all in one way; `max_rows` bounds a table."""
 
@@ -26,7 +35,7 @@ class Asker:
     allow_scan: bool = False
     partial: bool = False
     timeout_seconds: float | None = None
-    purpose: str = ""
+    why: Why = Why()
     max_rows: int = 200
 
     def answer(
@@ -44,7 +53,9 @@ class Asker:
                 allow_scan=self.allow_scan,
                 partial=self.partial,
                 timeout_seconds=self.timeout_seconds,
-                purpose=self.purpose,
+                purpose=self.why.purpose,
+                reason=self.why.reason,
+                emergency=self.why.is_emergency,
             )
         with answer:
             if form == "table":
@@ -74,5 +85,7 @@ class Asker:
                 allow_scan=self.allow_scan,
                 partial=self.partial,
                 timeout_seconds=self.timeout_seconds,
-                purpose=self.purpose,
+                purpose=self.why.purpose,
+                reason=self.why.reason,
+                emergency=self.why.is_emergency,
             )

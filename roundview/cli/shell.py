@@ -44,7 +44,8 @@ class Shell:
 
     def __init__(self, asker: Asker, form: str = "table") -> None:
         self._asker = asker
-        self._relations = asker.connection.relations()
+        why = asker.why
+        self._relations = asker.connection.relations(why.purpose, emergency=why.is_emergency)
         self._form = form if form in _FORMS else "table"
         self._is_timed = True
 

@@ -9,7 +9,12 @@ from typing import Annotated
 
 import typer
 
-from roundview.cli.options import CatalogOption
+from roundview.cli.options import (
+    CatalogOption,
+    EmergencyOption,
+    PurposeOption,
+    ReasonOption,
+)
 from roundview_catalog.errors import RequestError
 
 SQL_EXAMPLES = """\b
@@ -75,7 +80,6 @@ PartialOption = Annotated[
 TimeoutOption = Annotated[
     str | None, typer.Option("--timeout", metavar="TIME", help="Deadline: 800ms, 30s, 5m.")
 ]
-PurposeOption = Annotated[str, typer.Option("--purpose", help="What the data is for.")]
 
 
 def sql(
@@ -93,6 +97,8 @@ def sql(
     partial: PartialOption = False,
     timeout: TimeoutOption = None,
     purpose: PurposeOption = "",
+    reason: ReasonOption = "",
+    emergency: EmergencyOption = False,
     max_rows: Annotated[int, typer.Option(min=1, help="Most rows of a table.")] = 200,
     history: Annotated[
         Path | None, typer.Option("--history", help="File that keeps what is typed in the shell.")
@@ -100,7 +106,7 @@ def sql(
     catalog: CatalogOption = None,
 ) -> None:
     """Ask anything in SQL, live from every source."""
-    from roundview.cli.questions import Asker
+    from roundview.cli.questions import Asker, Why
     from roundview.client import connect
 
     chosen, seconds = _form(form, output), _seconds(timeout)
@@ -108,7 +114,15 @@ def sql(
     text = "" if is_shell else _text(context, statement, file)
     try:
         with connect(catalog) as connection:
-            asker = Asker(connection, engine.value, allow_scan, partial, seconds, purpose, max_rows)
+            asker = Asker(
+                connection,
+                engine.value,
+                allow_scan,
+                partial,
+                seconds,
+                Why(purpose, reason, emergency),
+                max_rows,
+            )
             if is_shell:
                 from roundview.cli.shell import Shell
 
@@ -131,10 +145,12 @@ def explain(
     partial: PartialOption = False,
     timeout: TimeoutOption = None,
     purpose: PurposeOption = "",
+    reason: ReasonOption = "",
+    emergency: EmergencyOption = False,
     catalog: CatalogOption = None,
 ) -> None:
     """Say how a question in SQL is answered: what each source is asked, and why so."""
-    from roundview.cli.questions import Asker
+    from roundview.cli.questions import Asker, Why
     from roundview.client import connect
     from roundview.output import print_json
     from roundview.sql.explained import as_mermaid, as_text
@@ -142,7 +158,8 @@ def explain(
     text, seconds = _text(context, statement, file), _seconds(timeout)
     try:
         with connect(catalog) as connection:
-            asker = Asker(connection, "auto", allow_scan, partial, seconds, purpose)
+            why = Why(purpose, reason, emergency)
+            asker = Asker(connection, "auto", allow_scan, partial, seconds, why)
             told = asker.explain(text, analyze=analyze)
     except KeyboardInterrupt:
         raise _stopped() from None

@@ -139,10 +139,15 @@ async def test_the_purpose_must_be_one_of_the_principals(
         for answer in (
             await client.post("/graphql", json=TYPENAME, headers=headers),
             await client.get("/graphql/schema", headers=headers),
-            await client.get("/desk", headers=headers),
         ):
             assert answer.status_code == status
             assert ("RV301" in answer.text) == (status == 403)
+    # The page is where a purpose is chosen: it begins with one of the caller's.
+    for purpose, status in (("", 200), ("service", 200), ("fraud", 403)):
+        headers = _with(admin, **{"roundview-purpose": purpose})
+        assert (await client.get("/desk", headers=headers)).status_code == status
+    page = (await client.get("/desk/context", headers=_with(admin))).json()
+    assert (page["purpose"], set(page["purposes"])) == ("analytics", {"analytics", "service"})
 
 
 async def test_a_revoked_key_is_refused_by_the_next_request(

@@ -34,7 +34,7 @@ from roundview_catalog.model import (
 )
 from roundview_catalog.types import Kind, Type, parse_type
 from roundview_desktop.app import desk_app
-from roundview_desktop.page import PageContext, page_context
+from roundview_desktop.page import Caller, PageContext, page_context
 
 ANSWERS = Path(__file__).parent / "answers"
 NOWHERE = Position("test.yaml", 1, 1)
@@ -196,7 +196,7 @@ def fill(operation: str, data: dict[str, Any]) -> dict[str, Any]:
 async def answers() -> AsyncIterator[Answers]:
     """Serves the desk and `/graphql` on a free loopback port."""
     catalog = make_catalog()
-    answers = Answers(page_context(catalog, readable(catalog), "demo"))
+    answers = Answers(page_context(catalog, readable(catalog), Caller("demo")))
     app = FastAPI()
 
     async def context(_: Any) -> Any:

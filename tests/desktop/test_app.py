@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.desktop.conftest import Answers, make_catalog, readable
 
-from roundview_desktop.page import page_context
+from roundview_desktop.page import Caller, page_context
 
 STATIC = Path(__file__).parents[2] / "desktop" / "roundview_desktop" / "static"
 
@@ -63,7 +63,7 @@ async def test_settings_follow_the_catalog(answers: Answers) -> None:
 
 async def test_names_of_a_catalog_cannot_break_out_of_the_page(answers: Answers) -> None:
     catalog = make_catalog(version="\"><script>alert(1)</script>{{state}}'&quot;")
-    answers.context = page_context(catalog, readable(catalog), principal='"<b>')
+    answers.context = page_context(catalog, readable(catalog), Caller('"<b>'))
     text = (await get(answers, "/desk")).text
     assert "<script>alert" not in text
     assert "<b>" not in text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.desktop.conftest import Answers, Desk, ada, found, make_catalog, readable
 
-from roundview_desktop.page import page_context
+from roundview_desktop.page import Caller, page_context
 
 pytestmark = pytest.mark.browser
 
@@ -296,11 +296,11 @@ async def test_a_dead_server_is_said_and_can_be_tried_again(
 @pytest.mark.row("C2")
 async def test_a_new_channel_appears_on_an_open_page(desk: Desk, answers: Answers) -> None:
     catalog = make_catalog(without=("whatsapp_message",))
-    answers.context = page_context(catalog, readable(catalog), "demo")
+    answers.context = page_context(catalog, readable(catalog), Caller("demo"))
     await desk.go("/desk?email=a@example.org")
     assert await desk.page.locator("#section-entity-whatsapp_message").count() == 0
     catalog = make_catalog(version="v2")
-    answers.context = page_context(catalog, readable(catalog), "demo")
+    answers.context = page_context(catalog, readable(catalog), Caller("demo"))
     await desk.page.click("#refetch")
     panel = "#section-entity-whatsapp_message"
     await desk.page.wait_for_selector(panel)

@@ -246,7 +246,9 @@ class Memory:
         assert is_local
         return self.principal
 
-    def decide(self, principal: Principal, purpose: str = "") -> Decision:
+    def decide(
+        self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
+    ) -> Decision:
         fields = {
             name: frozenset(entity.types) - self.hidden.get(name, frozenset())
             for name, entity in self.catalog.canonical.entities.items()

