@@ -10,8 +10,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from roundview_federation.execute.rounds import Customers, gather
-from roundview_federation.plan import Lookup, Plan, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import Lookup, Plan, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found

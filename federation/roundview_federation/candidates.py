@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from roundview_federation.execute.rounds import Customers, gather
-from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Candidate, Found

@@ -24,8 +24,9 @@ from roundview_federation.plan import (
     Origin,
     PlannedFragment,
     Section,
+    selecting,
 )
-from roundview_federation.planner import Planner, selecting
+from roundview_federation.planner import Planner
 from roundview_federation.records import read_records
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found

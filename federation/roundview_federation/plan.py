@@ -380,3 +380,8 @@ class Plan:
     """conditions on each branch that values narrow (rewrite.turn.Turned)"""
     notes: tuple[str, ...] = ()
     hidden: Mapping[str, HiddenRead] = field(default_factory=dict)
+
+
+def selecting(entity: str, columns: tuple[str, ...]) -> exp.Select:
+    """Returns `SELECT columns FROM entity`."""
+    return exp.select(*(exp.column(c) for c in columns)).from_(exp.to_table(entity))

@@ -391,8 +391,3 @@ def own_decision(catalog: Catalog, decision: Decision) -> Decision:
         masks={},
         consent=None,
     )
-
-
-def selecting(entity: str, columns: tuple[str, ...]) -> exp.Select:
-    """Returns `SELECT columns FROM entity`."""
-    return exp.select(*(exp.column(c) for c in columns)).from_(exp.to_table(entity))

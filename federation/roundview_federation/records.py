@@ -13,8 +13,8 @@ from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Canonical, Catalog, Entity
 from roundview_federation.connectors.port import Connector
 from roundview_federation.execute.rounds import Customers, Gathered, gather
-from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
-from roundview_federation.planner import Planner, selecting
+from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
+from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.source_keys import split_key

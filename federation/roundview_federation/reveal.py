@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from roundview_catalog.errors import RequestError
-from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Request
 from roundview_federation.result import Result
 

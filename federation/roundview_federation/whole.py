@@ -8,8 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from roundview_catalog.model import Catalog, Entity
-from roundview_federation.plan import Identifier, Lookup, Page, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import Identifier, Lookup, Page, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.derive import OWN_COLUMNS
 

@@ -33,8 +33,8 @@ from roundview_catalog.model import Branch, Catalog
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors import open_connector
 from roundview_federation.execute.rounds import Customers, gather, utc_now
-from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
-from roundview_federation.planner import Planner, selecting
+from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
+from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.source_keys import split_key

@@ -14,8 +14,7 @@ from roundview.introspection import introspect_source
 from roundview_catalog import loader, schema_file
 from roundview_catalog.model import Catalog
 from roundview_federation.execute.rounds import Customers
-from roundview_federation.plan import ROW_HEAD, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Section, selecting
 from roundview_federation.rewrite.source_keys import split_key
 
 # Names in a script that the servers would fold or read as words of their own.

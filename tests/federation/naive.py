@@ -18,8 +18,7 @@ import pyarrow as pa
 from roundview_catalog.types import Kind, Type
 from roundview_federation.execute.rounds import gather
 from roundview_federation.federation import Federation
-from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 

@@ -13,8 +13,7 @@ from tests.federation.conftest import World
 
 from roundview.demo import support
 from roundview_federation.federation import Federation
-from roundview_federation.plan import Identifier, Lookup, Page, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import Identifier, Lookup, Page, Question, Section, selecting
 from roundview_federation.refresh import refresh_identity
 from roundview_federation.request import Request
 

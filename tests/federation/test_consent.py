@@ -16,8 +16,7 @@ from tests.federation.ruled import CONSENT, RuledEstate, principal
 from roundview.demo import support
 from roundview_catalog.errors import RequestError
 from roundview_federation.federation import Federation
-from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Request
 from roundview_federation.result import Result
 from roundview_federation.sql.consenting import AGREED

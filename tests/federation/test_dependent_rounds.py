@@ -12,8 +12,7 @@ from tests.federation.threads_app import Desk, federated, filled
 
 from roundview_catalog.errors import CatalogError
 from roundview_federation.federation import Federation
-from roundview_federation.plan import Identifier, Lookup, Plan, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import Identifier, Lookup, Plan, Question, Section, selecting
 from roundview_federation.request import Request
 from roundview_federation.result import Result
 

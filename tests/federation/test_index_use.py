@@ -16,8 +16,8 @@ import pytest
 from roundview_catalog import loader, schema_file
 from roundview_catalog.model import Catalog
 from roundview_federation.connectors import open_connector
-from roundview_federation.plan import Lookup, PlannedFragment, Question, Section
-from roundview_federation.planner import Planner, selecting
+from roundview_federation.plan import Lookup, PlannedFragment, Question, Section, selecting
+from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 
 EVERYTHING = Decision("test", "", {}, {}, {}, frozenset(), {})

@@ -12,8 +12,7 @@ from tests.federation.conftest import World
 
 from roundview.client import connect_async
 from roundview_catalog.errors import RequestError
-from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Request
 
 

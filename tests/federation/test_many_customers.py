@@ -11,8 +11,7 @@ import pytest
 from tests.federation.naive import Wanted, plain
 from tests.federation.ruled import ROLES, RuledEstate, principal
 
-from roundview_federation.plan import Identifier, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Request
 from roundview_federation.result import Result
 

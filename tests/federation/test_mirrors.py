@@ -16,8 +16,8 @@ from roundview_catalog.errors import CatalogError
 from roundview_catalog.model import Catalog
 from roundview_federation.connectors import open_connector
 from roundview_federation.execute.rounds import Customers, Gathered, gather, utc_now
-from roundview_federation.plan import ROW_HEAD, Lookup, Plan, Question, Section
-from roundview_federation.planner import Planner, selecting
+from roundview_federation.plan import ROW_HEAD, Lookup, Plan, Question, Section, selecting
+from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 

@@ -19,8 +19,7 @@ from tests.federation.ruled import CONSENT, ROLES, Asker, RuledEstate, principal
 from roundview_catalog.errors import RequestError
 from roundview_catalog.types import Kind, Type
 from roundview_federation.key_sets import in_keys
-from roundview_federation.plan import Identifier, Lookup, Page, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import Identifier, Lookup, Page, Question, Section, selecting
 from roundview_federation.request import Request
 from roundview_federation.result import Result
 

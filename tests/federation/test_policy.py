@@ -9,8 +9,15 @@ from sqlglot import exp, parse_one
 from tests.federation.conftest import World
 
 from roundview_catalog.errors import AccessError, RequestError
-from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Page, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import (
+    ROW_HEAD,
+    Identifier,
+    Lookup,
+    Page,
+    Question,
+    Section,
+    selecting,
+)
 from roundview_federation.request import Principal, Request
 from roundview_federation.result import Result
 

@@ -11,8 +11,7 @@ from tests.federation.ruled import RuledEstate, principal
 from roundview_catalog.errors import AccessError, RequestError
 from roundview_federation.access.exceptions import check_emergency
 from roundview_federation.access.policy import decide
-from roundview_federation.plan import Identifier, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Principal, Request
 from roundview_federation.reveal import SHOWN_FOR, Revealed, place_of, reveal
 

@@ -17,8 +17,8 @@ from roundview_catalog.model import Catalog
 from roundview_federation.connectors import open_connector
 from roundview_federation.execute.rounds import Customers, gather, utc_now
 from roundview_federation.federation import Federation
-from roundview_federation.plan import Lookup, Question, Section
-from roundview_federation.planner import Planner, selecting
+from roundview_federation.plan import Lookup, Question, Section, selecting
+from roundview_federation.planner import Planner
 from roundview_federation.refresh import refresh_identity
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline

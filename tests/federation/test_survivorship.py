@@ -14,8 +14,15 @@ from tests.federation.ruled import ROLES, RuledEstate, principal
 from roundview_catalog.model import SurvivorRule
 from roundview_catalog.types import Kind, Type
 from roundview_federation.execute.survive import survive
-from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Origin, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import (
+    ROW_HEAD,
+    Identifier,
+    Lookup,
+    Origin,
+    Question,
+    Section,
+    selecting,
+)
 from roundview_federation.request import Request
 from roundview_federation.result import Losing, Result, Survived
 from roundview_federation.rewrite.derive import CustomerPlan, SurvivingField

@@ -10,8 +10,7 @@ from tests.sql.estate import Entity
 
 from roundview_federation.execute.rounds import gather
 from roundview_federation.federation import Federation
-from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
 

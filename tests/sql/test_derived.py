@@ -22,8 +22,7 @@ from roundview_federation.dialect.gate import gate
 from roundview_federation.dialect.names import resolve
 from roundview_federation.dialect.translate import translate
 from roundview_federation.dialect.types import of_column
-from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section
-from roundview_federation.planner import selecting
+from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Principal, Request
 from roundview_federation.sql.expansion import expand
 from roundview_federation.sql.question import SqlResult

@@ -19,8 +19,8 @@ from roundview_federation.key_sets import keyset_of, part_of_keyset
 from roundview_federation.live.asking import SMALL, Subject, reason
 from roundview_federation.live.findings import Finding, Verdict, counted
 from roundview_federation.lookup import locators_of
-from roundview_federation.plan import Lookup, Plan, PlannedFragment, Question, Section
-from roundview_federation.planner import Planner, selecting
+from roundview_federation.plan import Lookup, Plan, PlannedFragment, Question, Section, selecting
+from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.sealing import KEY_BYTES, KeySealing
 
