@@ -17,7 +17,7 @@ from tests.audit.writing import SECRET, opened
 
 from roundview_catalog.errors import AccessError
 from roundview_federation.audit.chain import Chain, segment_path, segments
-from roundview_federation.audit.log import AuditLog, AuditPlace
+from roundview_federation.audit.log import AuditLog, AuditPlace, Shape
 from roundview_federation.audit.pseudonyms import Pseudonyms
 from roundview_federation.audit.reading import Verdict, records, verify
 from roundview_identity.keys import Keys
@@ -146,6 +146,50 @@ async def test_nothing_is_written_behind_a_log_that_was_changed(
         await log.keep({"is": "intent"})
     await asyncio.to_thread(log.close)
     assert refused.value.code == "RV310"
+
+
+async def test_what_was_asked_for_is_said_again_after_a_group_that_failed(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    await log.keep({"is": "intent", "id": "first"})
+    tip = log.place.folder / "tip"
+    good = tip.read_bytes()
+    tip.write_bytes(good[::-1])
+    shape = Shape("abcd", b'{"is":"shape","shape":"abcd"}')
+    with pytest.raises(AccessError):
+        await log.keep({"is": "intent", "shape": "abcd"}, shape=shape)
+    tip.write_bytes(good)
+    for _ in range(2):
+        await log.keep({"is": "intent", "shape": "abcd"}, shape=shape)
+    await asyncio.to_thread(log.close)
+    told = [one["is"] for one in records(log.place.folder)]
+    assert told == ["segment", "intent", "shape", "intent", "intent"]
+    assert verdict(log.place).is_whole
+
+
+async def test_what_nobody_waits_for_is_there_at_the_end(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.note({"is": "outcome", "id": "in a loop"})
+    await asyncio.to_thread(log.note, {"is": "outcome", "id": "elsewhere"})
+    await asyncio.to_thread(log.close)
+    told = [one["id"] for one in records(log.place.folder) if one["is"] == "outcome"]
+    assert told == ["in a loop", "elsewhere"]
+
+
+async def test_a_log_that_was_removed_is_told(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    await log.keep({"is": "intent"})
+    shutil.rmtree(log.place.folder)
+    with pytest.raises(AccessError) as refused:
+        await log.keep({"is": "intent"})
+    await asyncio.to_thread(log.close)
+    assert refused.value.code == "RV310"
+
+
+async def test_nobody_else_may_read_the_log(tmp_path: Path) -> None:
+    place = await filled(tmp_path, 1)
+    assert place.folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in place.folder.iterdir()} == {0o600}
+    assert place.heads.stat().st_mode & 0o777 == 0o600
 
 
 async def test_killed_at_any_moment_nothing_that_was_kept_is_lost(tmp_path: Path) -> None:

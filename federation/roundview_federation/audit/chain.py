@@ -56,7 +56,10 @@ class Chain:
 
     def link(self, previous: bytes, number: int, body: bytes) -> bytes:
         """Returns the link of a record."""
-        return hmac.digest(self._key, previous + number.to_bytes(8, "big") + body, "sha256")
+        # hmac.digest would let go of the interpreter for each record, and wait to get it back.
+        linked = hmac.new(self._key, previous, sha256)
+        linked.update(number.to_bytes(8, "big") + body)
+        return linked.digest()
 
     def line(self, previous: bytes, number: int, body: bytes) -> tuple[bytes, bytes]:
         """Returns a record as a line of a segment, and its link."""

@@ -19,6 +19,7 @@ TIP_FILE = "tip"
 VERSION = 1
 _SEGMENT_BYTES = 64 * 2**20
 _MOST_TIP_BYTES = 512
+_NOTHING = b"-"
 
 
 class AuditFiles:
@@ -45,6 +46,7 @@ class AuditFiles:
         self._tip_file = -1
         self._file = -1
         self._segment = 0
+        self._moved = (_NOTHING, Tip())
 
     def append(self, bodies: Callable[[int], Iterable[bytes]]) -> Tip:
         """Writes what `bodies(segment)` returns as one group and returns the new tip.
@@ -67,15 +69,28 @@ class AuditFiles:
             if descriptor >= 0:
                 os.close(descriptor)
         self._tip_file = self._file = -1
-        self._segment = 0
+        self._segment, self._moved = 0, (_NOTHING, Tip())
 
     # -- under the lock ------------------------------------------------------------------------
 
     def _ready(self) -> Tip:
         """Returns the tip of a log to which a group can be appended."""
         read = os.pread(self._tip_file, _MOST_TIP_BYTES, 0)
-        if not read and not segments(self._folder):
-            return self._next_segment(Tip())
+        written, tip = self._moved
+        if read != written:
+            # Another process wrote, or this is the first group of this one.
+            if not read and not segments(self._folder):
+                return self._next_segment(Tip())
+            tip = self._opened(read)
+        found = os.fstat(self._file)
+        if found.st_size < tip.size or not found.st_nlink:
+            raise changed()
+        if found.st_size > tip.size:
+            tip = self._adopt(tip, found.st_size)
+        return self._next_segment(tip) if tip.size >= self._segment_bytes else tip
+
+    def _opened(self, read: bytes) -> Tip:
+        """Returns the tip that was read, the segment that it names open."""
         tip = self._chain.read_tip(read)
         if tip is None:
             raise changed()
@@ -90,12 +105,7 @@ class AuditFiles:
             except FileNotFoundError:
                 raise changed() from None
             self._segment = tip.segment
-        size = os.fstat(self._file).st_size
-        if size < tip.size:
-            raise changed()
-        if size > tip.size:
-            tip = self._adopt(tip, size)
-        return self._next_segment(tip) if tip.size >= self._segment_bytes else tip
+        return tip
 
     def _write(self, tip: Tip, bodies: Callable[[int], Iterable[bytes]]) -> Tip:
         number, link, lines = tip.number, tip.link, []
@@ -106,7 +116,6 @@ class AuditFiles:
         group = b"".join(lines)
         try:
             _write_all(self._file, group, tip.size)
-            os.fdatasync(self._file)
             return self._move(Tip(tip.segment, tip.size + len(group), number, link))
         except OSError:
             # Half a group must not stand before the next one.
@@ -115,7 +124,9 @@ class AuditFiles:
 
     def _move(self, tip: Tip) -> Tip:
         # Not synced: after a power cut it is at most older than the records, which are adopted.
-        os.pwrite(self._tip_file, self._chain.tip(tip), 0)
+        written = self._chain.tip(tip)
+        os.pwrite(self._tip_file, written, 0)
+        self._moved = (written, tip)
         return tip
 
     def _adopt(self, tip: Tip, size: int) -> Tip:
@@ -155,7 +166,7 @@ class AuditFiles:
         except OSError:
             path.unlink()
             os.close(descriptor)
-            self._file, self._segment = -1, 0
+            self._file, self._segment, self._moved = -1, 0, (_NOTHING, Tip())
             raise
         os.fsync(self._tip_file)
         _sync_folder(self._folder)
@@ -194,9 +205,11 @@ def changed() -> AccessError:
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Writes data and returns when it is on disk."""
     view = memoryview(data)
     while view:
-        done = os.pwrite(descriptor, view, offset)
+        # Synced by the same call: each call lets go of the interpreter and waits to get it back.
+        done = os.pwritev(descriptor, (view,), offset, os.RWF_DSYNC)
         view, offset = view[done:], offset + done
 
 

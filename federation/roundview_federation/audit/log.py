@@ -6,10 +6,10 @@ import asyncio
 import logging
 import os
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -63,10 +63,9 @@ class Entry:
     """
 
     told: dict[str, Any]
-    who: tuple[str, ...] = ()
+    who: Sequence[str] = ()
     shape: Shape | None = None
     kept: asyncio.Future[None] | None = None
-    loop: asyncio.AbstractEventLoop | None = field(default=None, compare=False)
 
 
 class AuditLog:
@@ -91,7 +90,10 @@ class AuditLog:
             place.folder, self._chain, clock=clock, keep_days=place.keep_days, **sizes
         )
         self._pseudonyms = Pseudonyms(place.folder / PSEUDONYMS_FILE, keys)
-        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._pending: deque[Entry] = deque()
+        self._calls: SimpleQueue[bool] = SimpleQueue()
+        self._is_called = False
+        self._is_due = False
         self._starting = Lock()
         self._thread: Thread | None = None
         self._said: tuple[int, set[str]] = (0, set())
@@ -106,38 +108,65 @@ class AuditLog:
 
         It fails with AccessError RV310 where the record cannot be written.
         """
-        loop = asyncio.get_running_loop()
-        kept: asyncio.Future[None] = loop.create_future()
-        self._put(Entry(told, tuple(who), shape, kept, loop))
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append(Entry(told, who, shape, kept))
+        self._call()
         return kept
 
-    def note(self, told: dict[str, Any], who: Sequence[str] = ()) -> None:
+    def note(self, told: dict[str, Any]) -> None:
         """Writes a record with the next group, without anybody waiting for it."""
-        self._put(Entry(told, tuple(who)))
+        self._pending.append(Entry(told))
+        if self._is_due:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._call()
+            return
+        # Waking the thread is most of what a record costs: what nobody waits for comes with the
+        # record of the next question, if there is one soon.
+        self._is_due = True
+        loop.call_later(_LINGER_SECONDS, self._call_for_notes)
 
     def close(self) -> None:
         """Writes what is left and the head, and ends the thread."""
+        if self._pending:
+            self._call()
         with self._starting:
             thread, self._thread = self._thread, None
         if thread is not None:
-            self._queue.put(None)
+            self._calls.put(False)
             thread.join(_CLOSE_SECONDS)
 
-    def _put(self, entry: Entry) -> None:
+    def _call_for_notes(self) -> None:
+        self._is_due = False
+        if self._pending:
+            self._call()
+
+    def _call(self) -> None:
+        """Has the thread write what is pending."""
+        if self._is_called:
+            return
+        self._is_called = True
         if self._thread is None:
             with self._starting:
                 if self._thread is None:
                     self._thread = Thread(target=self._run, name="audit", daemon=True)
                     self._thread.start()
-        self._queue.put(entry)
+        self._calls.put(True)
 
     # -- in the thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
         is_over = False
         while not is_over:
-            group, is_over = self._group()
-            if group:
+            is_due = self._tip.number > self._head[0]
+            patience = self._head[1] + _HEAD_SECONDS - time.monotonic() if is_due else None
+            with suppress(Empty):
+                is_over = not self._calls.get(timeout=patience and max(0.0, patience))
+            # Before what is pending is taken: who comes later must call again.
+            self._is_called = False
+            while group := self._group():
                 self._commit(group)
             number, written = self._head
             is_new = self._tip.number > number
@@ -146,27 +175,14 @@ class AuditLog:
         self._files.close()
         self._pseudonyms.close()
 
-    def _group(self) -> tuple[list[Entry], bool]:
-        """Returns what is to be written now, and whether that is the last."""
-        group: list[Entry] = []
-        is_due = self._tip.number > self._head[0]
-        patience = max(0.0, self._head[1] + _HEAD_SECONDS - time.monotonic()) if is_due else None
-        is_urgent = False
-        with suppress(Empty):
-            while len(group) < _MOST_TOGETHER:
-                # Outcomes wait a little: most come with the record of somebody else's question.
-                entry = self._queue.get(timeout=0 if is_urgent else patience)
-                if entry is None:
-                    return group, True
-                group.append(entry)
-                is_urgent = is_urgent or entry.kept is not None
-                patience = _LINGER_SECONDS
-        return group, False
+    def _group(self) -> list[Entry]:
+        """Takes what is to be written now, the oldest first."""
+        count = min(len(self._pending), _MOST_TOGETHER)
+        return [self._pending.popleft() for _ in range(count)]
 
     def _commit(self, group: Sequence[Entry]) -> None:
         error: AccessError | None = None
         try:
-            self.place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             names = self._pseudonyms.of({one for entry in group for one in entry.who})
             self._tip = self._files.append(lambda segment: self._bodies(group, names, segment))
         except AccessError as refused:
@@ -174,6 +190,9 @@ class AuditLog:
         except Exception as failed:  # noqa: BLE001 - whatever it was, nobody may be served
             error = _unwritable()
             error.__cause__ = failed
+        if error is not None:
+            # Shapes that were said in this group were not.
+            self._said = (0, set())
         if (error is not None) != self._is_failing:
             self._is_failing = error is not None
             said = "cannot be written: nobody is served" if error else "is written again"
@@ -181,8 +200,8 @@ class AuditLog:
         waiting: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]]
         waiting = defaultdict(list)
         for entry in group:
-            if entry.kept is not None and entry.loop is not None:
-                waiting[entry.loop].append(entry.kept)
+            if entry.kept is not None:
+                waiting[entry.kept.get_loop()].append(entry.kept)
         for loop, futures in waiting.items():
             # A loop that is closed has nobody left who waits.
             with suppress(RuntimeError):

@@ -12,10 +12,10 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from roundview_identity.keys import Keys
+from roundview_identity.schema import connect
 
 _KNOWN = 50_000
 _KEY_BYTES = 16
-_BUSY_SECONDS = 5.0
 
 
 class Pseudonyms:
@@ -91,12 +91,8 @@ class Pseudonyms:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            if not self._path.exists():
-                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(
-                self._path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
-            )
-            connection.execute("PRAGMA journal_mode = wal")
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            connection = connect(self._path, read_only=False)
             # A key has to be there as long as the records that are named by it.
             connection.execute("PRAGMA synchronous = full")
             connection.execute("PRAGMA secure_delete = on")

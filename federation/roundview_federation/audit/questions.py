@@ -82,12 +82,11 @@ class Questions:
             raise
 
     def _told(self, door: str, request: Request, decision: Decision) -> dict[str, Any]:
-        return {
-            **self._head("intent", request),
-            "question": door,
-            "policy": decision.catalog_version,
-            "rules": decision.policy_shape,
-        }
+        told = self._head("intent", request)
+        told["question"] = door
+        told["policy"] = decision.catalog_version
+        told["rules"] = decision.policy_shape
+        return told
 
     def _head(self, kind: str, request: Request) -> dict[str, Any]:
         principal = request.principal
@@ -96,7 +95,7 @@ class Questions:
             "id": secrets.token_hex(_ID_BYTES),
             "at": self._now(),
             "actor": principal.name,
-            "roles": list(principal.roles),
+            "roles": principal.roles,
             "purpose": request.purpose or principal.default_purpose,
         }
         if request.reason:
@@ -138,9 +137,11 @@ class Asked:
 
     async def kept(self) -> None:
         """Waits until the record is on disk; raises AccessError RV310 where it cannot be."""
+        if self._kept.done():
+            return self._kept.result()
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                await asyncio.shield(self._kept)
+                await self._kept
         except TimeoutError:
             raise AccessError(
                 "the audit log was not written in time",
@@ -184,8 +185,9 @@ def shape_of(fields: Iterable[tuple[str, Iterable[str]]], sources: Iterable[str]
         "fields": {entity: sorted(asked[entity]) for entity in sorted(asked)},
         "sources": sorted(sources),
     }
-    reference = hashlib.sha256(orjson.dumps(told)).hexdigest()[:16]
-    return Shape(reference, orjson.dumps({"is": "shape", "shape": reference, **told}))
+    body = orjson.dumps(told)
+    reference = hashlib.sha256(body).hexdigest()[:16]
+    return Shape(reference, b'{"is":"shape","shape":"%s",' % reference.encode() + body[1:])
 
 
 def _people(found: Found) -> Iterable[str]:
