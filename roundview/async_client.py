@@ -126,7 +126,7 @@ class AsyncConnection:
     ) -> AsyncSqlAnswer:
         """Answers one SELECT over the canonical schema; read the answer, or close it.
 
-        `engine` is auto, direct (refused where an engine is needed) or embedded. `allow_scan`
+        `engine` is auto, direct (refused where one is needed), embedded or trino. `allow_scan`
         reads more of a source than its limits say; `partial` answers without the sources that
         fail and names them. Raises RequestError with `extensions["position"]` for what cannot be
         asked, SourceError where a source failed, EngineError where finishing did.
@@ -148,6 +148,7 @@ class AsyncConnection:
         text: str,
         *,
         analyze: bool = False,
+        engine: str = "auto",
         allow_scan: bool = False,
         partial: bool = False,
         timeout_seconds: float | None = None,
@@ -164,7 +165,7 @@ class AsyncConnection:
             reason=reason,
             emergency=emergency,
         )
-        return await self.federation.explain_sql(text, request, analyze=analyze)
+        return await self.federation.explain_sql(text, request, analyze=analyze, engine=engine)
 
     async def sources(self) -> tuple[SourceState, ...]:
         """Returns whether each source may be asked, proved now."""

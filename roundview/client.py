@@ -193,6 +193,7 @@ class Connection:
         text: str,
         *,
         analyze: bool = False,
+        engine: str = "auto",
         allow_scan: bool = False,
         partial: bool = False,
         timeout_seconds: float | None = None,
@@ -205,6 +206,7 @@ class Connection:
             self._inner.explain_sql(
                 text,
                 analyze=analyze,
+                engine=engine,
                 allow_scan=allow_scan,
                 partial=partial,
                 timeout_seconds=timeout_seconds,

@@ -35,8 +35,9 @@ from roundview_identity.store import Xref
 if TYPE_CHECKING:
     from roundview_federation.engines.duckdb.pool import DuckDBEngine
     from roundview_federation.engines.trino.engine import TrinoEngine
+    from roundview_federation.sql.answered import SqlResult
     from roundview_federation.sql.explanation import Explanation
-    from roundview_federation.sql.question import SqlQuestions, SqlResult
+    from roundview_federation.sql.question import SqlQuestions
     from roundview_federation.sql.trino.running import TrinoQuestions
 
 _LOOK_UP = "lookup"
@@ -87,12 +88,11 @@ class Federation:
         processes: int = 1,
         audit: AuditPlace | None = None,
     ) -> Federation:
-        """Loads a catalog folder and opens the identity store in `data_dir`.
+        """Loads a catalog folder and opens the identity store in `data_dir`; no source is asked.
 
-        `secret` is the root secret or its file (default: `secret` in `data_dir`, made on
-        first use). `processes` tells how many serve this folder: they share the limits of the
-        sources. `audit` says where questions are recorded (default: in `data_dir`). No source is
-        asked. Raises CatalogError with every problem found.
+        `secret` is the root secret or its file (default: `secret` in `data_dir`, made on first
+        use); `processes`, how many serve this folder, share the limits of the sources; `audit` is
+        where questions are recorded (default: in `data_dir`). Raises CatalogError.
         """
         data = Path(data_dir)
         data.mkdir(parents=True, exist_ok=True)
@@ -189,14 +189,14 @@ class Federation:
             snapshot.in_flight -= 1
 
     async def explain_sql(
-        self, text: str, request: Request, *, analyze: bool = False
+        self, text: str, request: Request, *, analyze: bool = False, engine: str = "auto"
     ) -> Explanation:
-        """Says how one SELECT is answered; with `analyze` it is answered, its rows dropped."""
-        questions, snapshot = self._questions(), self._current
+        """Says how `sql` answers a SELECT; with `analyze` it is answered, its rows dropped."""
+        questions, snapshot, own = self._questions(), self._current, self._engine()
         snapshot.in_flight += 1
         try:
             with self._audit.refusals(request):
-                return await questions.explain(text, request, self._engine(), analyze=analyze)
+                return await questions.explain(text, request, own, engine, analyze=analyze)
         finally:
             snapshot.in_flight -= 1
 

@@ -148,8 +148,10 @@ def unfoldings(
     planner: Planner,
     branches: Sequence[Branch],
     columns: Sequence[str],
+    *,
+    joins: bool = False,
 ) -> Iterator[Unfolded]:
-    """Yields every slot of some branches under a section, with the asker's rules at the leaf."""
+    """Yields every slot of some branches, rules at the leaf; `joins`: who reads them can join."""
     context = RewriteContext(planner.catalog.canonical, decision, section)
     tree = section.tree
     for rewrite in PASSES:
@@ -160,7 +162,7 @@ def unfoldings(
             branch,
             planner.catalog,
             tuple(columns),
-            joins=planner.connectors[branch.source].capabilities.joins,
+            joins=joins or planner.connectors[branch.source].capabilities.joins,
             sealing=planner.sealing,
         )
 

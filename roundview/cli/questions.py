@@ -82,6 +82,7 @@ class Asker:
             return self.connection.explain_sql(
                 text,
                 analyze=analyze,
+                engine=self.engine,
                 allow_scan=self.allow_scan,
                 partial=self.partial,
                 timeout_seconds=self.timeout_seconds,

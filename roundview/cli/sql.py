@@ -70,6 +70,7 @@ class Picture(StrEnum):
 StatementArgument = Annotated[
     str | None, typer.Argument(metavar="SELECT…", help="The question; default: standard input.")
 ]
+EngineOption = Annotated[Engine, typer.Option("--engine", help="What finishes the question.")]
 FileOption = Annotated[Path | None, typer.Option("--file", help="File of the question.")]
 AllowScanOption = Annotated[
     bool, typer.Option("--allow-scan", help="Read more of a source than its limits say.")
@@ -90,9 +91,7 @@ def sql(
     output: Annotated[
         Path | None, typer.Option("--output", help="File for the answer; its ending is a format.")
     ] = None,
-    engine: Annotated[
-        Engine, typer.Option("--engine", help="What finishes the question.")
-    ] = Engine.AUTO,
+    engine: EngineOption = Engine.AUTO,
     allow_scan: AllowScanOption = False,
     partial: PartialOption = False,
     timeout: TimeoutOption = None,
@@ -141,6 +140,7 @@ def explain(
         bool, typer.Option("--analyze", help="Ask it too, and say what each source sent.")
     ] = False,
     form: Annotated[Picture, typer.Option("--format", help="How to say it.")] = Picture.TEXT,
+    engine: EngineOption = Engine.AUTO,
     allow_scan: AllowScanOption = False,
     partial: PartialOption = False,
     timeout: TimeoutOption = None,
@@ -159,7 +159,7 @@ def explain(
     try:
         with connect(catalog) as connection:
             why = Why(purpose, reason, emergency)
-            asker = Asker(connection, "auto", allow_scan, partial, seconds, why)
+            asker = Asker(connection, engine.value, allow_scan, partial, seconds, why)
             told = asker.explain(text, analyze=analyze)
     except KeyboardInterrupt:
         raise _stopped() from None

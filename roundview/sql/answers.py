@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from roundview_federation.result import SourceStatus
-    from roundview_federation.sql.question import SqlResult
+    from roundview_federation.sql.answered import SqlResult
 
 T = TypeVar("T")
 Row = tuple[Any, ...]

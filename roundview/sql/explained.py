@@ -23,13 +23,17 @@ def as_text(told: Explanation) -> str:
         ages = ", ".join(f"{name} {_age(age)}" for name, age in told.measured.items())
         lines.append(f"sizes     noted of {ages}")
     if told.rows_needed is not None:
+        size = "" if told.bytes_fetched is None else f" ({told.bytes_fetched:,} bytes)"
         lines.append(
-            f"rows      {told.rows_fetched or 0} fetched, {told.rows_needed} in the answer"
+            f"rows      {told.rows_fetched or 0} fetched{size}, {told.rows_needed} in the answer"
         )
         lines.append(f"time      {', '.join(f'{k} {v:.3f} s' for k, v in told.seconds.items())}")
     for read in told.reads:
         lines += ["", *_read(read)]
-    lines += ["", "then", *_block(told.residual)]
+    if told.statement:
+        lines += ["", *_asked_of_trino(told)]
+    else:
+        lines += ["", "then", *_block(told.residual)]
     return "\n".join(lines) + "\n"
 
 
@@ -77,6 +81,15 @@ def _read(read: ReadExplained) -> Iterator[str]:
         when = f", round {fragment.round}" if fragment.round else ""
         yield f"  asks {fragment.source}{keys}{when}"
         yield from _block(fragment.statement)
+
+
+def _asked_of_trino(told: Explanation) -> Iterator[str]:
+    yield "asks Trino"
+    for branch in told.pruned:
+        yield f"  skips     {harmless(branch)}: no row of it can match"
+    for name, value in told.session.items():
+        yield f"  with      {harmless(name)} = {harmless(value)}"
+    yield from _block(told.statement)
 
 
 def _age(seconds: float) -> str:

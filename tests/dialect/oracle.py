@@ -18,8 +18,8 @@ import duckdb
 from roundview_catalog.errors import RoundviewError
 from roundview_catalog.types import Type, parse_type
 from roundview_federation.dialect import gate, resolve, translate
-from roundview_federation.engines.duckdb.failures import meant
 from roundview_federation.engines.duckdb.states import state_of
+from roundview_federation.engines.failures import meant
 
 HERE = Path(__file__).parent
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

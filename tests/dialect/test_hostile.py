@@ -11,8 +11,8 @@ from tests.dialect.oracle import SCHEMA
 
 from roundview_catalog.errors import EngineError, RequestError
 from roundview_federation.dialect import gate, resolve, translate
-from roundview_federation.engines.duckdb.failures import meant
 from roundview_federation.engines.duckdb.states import state_of
+from roundview_federation.engines.failures import meant
 
 SECRET = "s3cr3t-value"
 

@@ -14,7 +14,7 @@ from roundview.introspection import introspect_source
 from roundview_catalog import schema_file
 from roundview_catalog.errors import RequestError, SourceError
 from roundview_federation.request import Principal, Request
-from roundview_federation.sql.question import SqlResult
+from roundview_federation.sql.answered import SqlResult
 
 MAIN = """\
 roundview: 1

@@ -24,8 +24,8 @@ from roundview_federation.dialect.translate import translate
 from roundview_federation.dialect.types import of_column
 from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Principal, Request
+from roundview_federation.sql.answered import SqlResult
 from roundview_federation.sql.expansion import expand
-from roundview_federation.sql.question import SqlResult
 from roundview_federation.sql.relations import visible
 
 SOURCES = ("crm", "till", "till.south")

@@ -13,7 +13,7 @@ from tests.sql.stores import Servers
 
 from roundview.client import AsyncConnection
 from roundview_federation.request import Request
-from roundview_federation.sql.question import SqlResult
+from roundview_federation.sql.answered import SqlResult
 
 THING = Entity(
     "thing",

@@ -22,7 +22,7 @@ from roundview_catalog.errors import EngineError, RequestError, SourceError
 from roundview_catalog.types import Kind
 from roundview_federation.federation import Federation
 from roundview_federation.request import Request
-from roundview_federation.sql.question import SqlResult
+from roundview_federation.sql.answered import SqlResult
 
 HELD = (
     ("sales_order", "grand_total < 40"),

@@ -83,6 +83,11 @@ def when(condition: exp.Expr, then: exp.Expr, default: exp.Expr | None) -> exp.C
     return exp.Case(ifs=[exp.If(this=condition, true=then)], default=default)
 
 
+def is_null(node: exp.Expr) -> exp.Is:
+    """Returns `node IS NULL` over a copy of the node."""
+    return exp.Is(this=node.copy(), expression=exp.Null())
+
+
 def guarded(condition: exp.Expr, sqlstate: str, value: exp.Expr) -> exp.Case:
     """Returns a value that raises where the condition holds."""
     return when(condition, fail(sqlstate), value)

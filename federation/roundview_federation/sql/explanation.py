@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -15,6 +15,13 @@ from roundview_federation.plan import Plan
 from roundview_federation.request import Decision
 from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.running import Fetched, ReadRun
+
+if TYPE_CHECKING:
+    from roundview_federation.sql.trino.statement import Statement
+
+
+ASKED_FOR = "asked for"
+"""The reason of an engine that the asker chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class Explanation:
     """A whole question; `as_dict` is the JSON form.
 
     `measured`: source -> seconds since the sizes of its tables were noted, where that is known.
+    `statement` is what Trino gets, with what its `session` says and the branches that are `pruned`
+    from it; `bytes_fetched` is what Trino says that it read. They are empty without Trino.
     """
 
     question: str
@@ -70,6 +79,10 @@ class Explanation:
     rows_fetched: int | None = None
     rows_needed: int | None = None
     measured: dict[str, float] = field(default_factory=dict)
+    statement: str = ""
+    session: dict[str, str] = field(default_factory=dict)
+    pruned: tuple[str, ...] = ()
+    bytes_fetched: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain dictionaries and lists."""
@@ -101,6 +114,13 @@ def explain(
         policy=tuple(_policy(decision, entities)),
         rows_fetched=fetched.rows if fetched else None,
     )
+
+
+def explain_statement(explained: Explanation, statement: Statement) -> None:
+    """Puts what Trino gets into an explanation."""
+    explained.statement = statement.text(pretty=True)
+    explained.session = dict(statement.properties)
+    explained.pruned = statement.pruned
 
 
 def _read(

@@ -5,30 +5,35 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from roundview_catalog.errors import EngineError, RequestError, RoundviewError, SourceError
+from roundview_catalog.errors import RequestError, RoundviewError
 from roundview_federation.access.policy import may_query
-from roundview_federation.audit.questions import Asked as Recorded
 from roundview_federation.audit.questions import Questions
-from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
 from roundview_federation.plan import Identifier
 from roundview_federation.planner import own_decision
 from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.result import Found, SourceStatus
+from roundview_federation.result import Found
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.aliases import with_todays_ids
+from roundview_federation.sql.answered import SqlResult
 from roundview_federation.sql.consenting import agreement_of
 from roundview_federation.sql.direct import MOST_ROWS
-from roundview_federation.sql.explanation import Explanation, ages_of, explain
+from roundview_federation.sql.explanation import (
+    ASKED_FOR,
+    Explanation,
+    ages_of,
+    explain,
+    explain_statement,
+)
 from roundview_federation.sql.planned import PlannedQuery
 from roundview_federation.sql.planning import plans_of
 from roundview_federation.sql.plans import Plans
@@ -36,7 +41,7 @@ from roundview_federation.sql.recorded import named, wanted
 from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.row_store import RowStore
 from roundview_federation.sql.running import Asked, Fetched, fetch
-from roundview_federation.sql.trino.choosing import estimated_bytes, is_for_others
+from roundview_federation.sql.trino.choosing import is_for_others, is_large, size_told
 from roundview_identity.store import Xref
 
 if TYPE_CHECKING:
@@ -46,82 +51,8 @@ AUTO, DIRECT, EMBEDDED, TRINO = "auto", "direct", "embedded", "trino"
 ENGINES = (AUTO, DIRECT, EMBEDDED, TRINO)
 
 _LOG = logging.getLogger("roundview.access")
-_UNREADABLE = "RV506"
-"""What Trino says where one of its connectors fails."""
-
 Find = Callable[[Identifier, Request], Awaitable[Found]]
 """Returns the customer of an identifier that stands on a live record."""
-
-
-@dataclass(slots=True)
-class SqlResult:
-    """The answer to a SQL question; read it to its end, or close it.
-
-    `columns` have the names and types that PostgreSQL would give. Batches have positional names.
-    """
-
-    columns: tuple[OutputColumn, ...]
-    planned: PlannedQuery
-    fetched: Fetched
-    engine: str
-    schema: pa.Schema
-    _batches: AsyncIterator[pa.RecordBatch]
-    _open: AsyncExitStack
-    seconds: dict[str, float] = field(default_factory=dict)
-    _recorded: Recorded | None = None
-
-    @property
-    def rows_fetched(self) -> int:
-        """Counts the rows that sources sent for the answer."""
-        return self.fetched.rows
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Names the sources without which the answer was made; empty unless that was asked for."""
-        return self.fetched.missing
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Names fields that are NULL in some rows because of what their source holds."""
-        return self.fetched.notices(self.planned.reads)
-
-    @property
-    def statuses(self) -> tuple[SourceStatus, ...]:
-        """Returns what each source did for each read."""
-        return tuple(status for run in self.fetched.runs.values() for status in run.statuses)
-
-    async def batches(self) -> AsyncIterator[pa.RecordBatch]:
-        """Yields the rows as they come, then closes the result."""
-        async with self:
-            try:
-                async for batch in self._batches:
-                    if self._recorded is not None:
-                        self._recorded.rows += batch.num_rows
-                    yield batch
-            except BaseException as error:
-                if self._recorded is not None and not isinstance(error, GeneratorExit):
-                    self._recorded.error = error
-                raise
-
-    async def table(self) -> pa.Table:
-        """Returns all rows."""
-        return pa.Table.from_batches([one async for one in self.batches()], schema=self.schema)
-
-    def record(self, recorded: Recorded) -> None:
-        """Lets the end of the answer be recorded."""
-        recorded.statuses, recorded.rows = self.statuses, 0
-        self._recorded = recorded
-        self._open.callback(recorded.ended)
-
-    async def close(self) -> None:
-        """Stops the question and frees the engine."""
-        await self._open.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
 
 class SqlQuestions:
@@ -145,22 +76,32 @@ class SqlQuestions:
         self.plans = Plans(snapshot)
 
     async def explain(
-        self, text: str, request: Request, engine: DuckDBEngine, *, analyze: bool = False
+        self,
+        text: str,
+        request: Request,
+        engine: DuckDBEngine,
+        choice: str = AUTO,
+        *,
+        analyze: bool = False,
     ) -> Explanation:
         """Says how a text is answered; with `analyze` it is answered, and its rows are dropped."""
         decision = self.snapshot.decide_for(request)
         may_query(request, decision)
         connectors = self.snapshot.connectors
-        text = with_todays_ids(text, self._xref)
+        text = with_todays_ids(_known(choice, text), self._xref)
         planned = await self.plans.as_written(text, decision, allow_scan=request.allow_scan)
         if analyze:
-            result = await self._run(text, request, engine, planned=planned)
+            asked = None if choice == TRINO else planned
+            result = await self._run(text, request, engine, choice=choice, planned=asked)
             needed = sum([batch.num_rows async for batch in result.batches()])
             runs = result.fetched.runs
             plans = {name: run.plan for name, run in runs.items() if run.plan is not None}
             explained = explain(result.planned, plans, connectors, decision, result.fetched)
             explained.engine, explained.seconds = result.engine, result.seconds
-            explained.rows_needed = needed
+            explained.rows_needed, explained.bytes_fetched = needed, result.bytes_fetched
+            if result.statement is not None:
+                explained.rows_fetched = result.rows_fetched
+                explain_statement(explained, result.statement)
             explained.measured = ages_of(result.planned, self.snapshot.catalog, self._clock())
             return explained
         planner = self.snapshot.planner
@@ -170,8 +111,12 @@ class SqlQuestions:
             if not is_ours(one.read.relation)
         }
         explained = explain(planned, plans, connectors, decision)
-        if self._trino is not None:
+        if choice != AUTO:
+            explained.engine, explained.reason = choice, ASKED_FOR
+        elif self._trino is not None:
             self._explain_choice(explained, planned)
+        if explained.engine == TRINO and self._trino is not None:
+            explained = await self._explained_on_trino(text, explained, request, engine)
         explained.measured = ages_of(planned, self.snapshot.catalog, self._clock())
         return explained
 
@@ -182,11 +127,7 @@ class SqlQuestions:
 
         `choice` is auto, direct, embedded or trino: what may finish the question.
         """
-        if choice not in ENGINES:
-            raise RequestError(
-                "there is no such engine", code="RV102", hint=f"one of {', '.join(ENGINES)}"
-            )
-        text = with_todays_ids(text, self._xref)
+        text = with_todays_ids(_known(choice, text), self._xref)
         return await self._run(text, request, engine, choice=choice)
 
     async def _run(
@@ -249,22 +190,10 @@ class SqlQuestions:
         snapshot = self.snapshot
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
         prepared = time.perf_counter()
-        params = {f"principal.{k}": v for k, v in decision.attributes.items()}
         agreed = await self._agreed(planned, decision, request, engine)
         async with AsyncExitStack() as stack:
             store = RowStore(engine, deadline, stack, is_here=choice == DIRECT)
-            asked = Asked(
-                snapshot,
-                decision,
-                self._xref,
-                deadline,
-                self._clock,
-                params,
-                lambda identifier: self._find(identifier, request),
-                store,
-                is_partial=request.is_partial,
-                agreed=agreed,
-            )
+            asked = self._asked(request, decision, deadline, store, agreed)
             if choice == TRINO:
                 return await self._on_trino(planned, asked, preparing)
             if choice == AUTO and not request.is_partial and self._is_large(planned):
@@ -312,6 +241,53 @@ class SqlQuestions:
                 seconds,
             )
 
+    def _asked(
+        self,
+        request: Request,
+        decision: Decision,
+        deadline: Deadline,
+        store: RowStore,
+        agreed: tuple[str, ...],
+    ) -> Asked:
+        return Asked(
+            self.snapshot,
+            decision,
+            self._xref,
+            deadline,
+            self._clock,
+            {f"principal.{k}": v for k, v in decision.attributes.items()},
+            lambda identifier: self._find(identifier, request),
+            store,
+            is_partial=request.is_partial,
+            agreed=agreed,
+        )
+
+    async def _explained_on_trino(
+        self, text: str, explained: Explanation, request: Request, engine: DuckDBEngine
+    ) -> Explanation:
+        """Puts the statement into an explanation, unless somebody must be looked up for it."""
+        decision = self.snapshot.decide_for(request)
+        planned = await self.plans.as_written(
+            text, decision, allow_scan=request.allow_scan, is_for_trino=True
+        )
+        whole = explain(planned, {}, self.snapshot.connectors, decision)
+        whole.engine, whole.reason = explained.engine, explained.reason
+        if self._trino is None or any(is_ours(one.read.relation) for one in planned.reads.values()):
+            return whole
+        async with AsyncExitStack() as stack:
+            deadline = Deadline.after(self.snapshot.catalog.deadlines.sql)
+            store = RowStore(engine, deadline, stack, is_here=True)
+            asked = self._asked(request, decision, deadline, store, ())
+            try:
+                explain_statement(whole, await self._trino.statement(planned, asked))
+            except RequestError as error:
+                if explained.reason == ASKED_FOR or not is_for_others(error):
+                    raise
+                explained.engine = EMBEDDED
+                explained.reason += f", but {error.message}"
+                return explained
+        return whole
+
     async def _agreed(
         self, planned: PlannedQuery, decision: Decision, request: Request, engine: DuckDBEngine
     ) -> tuple[str, ...]:
@@ -331,29 +307,16 @@ class SqlQuestions:
             return ()
         return tuple(rows.column(0).to_pylist())
 
-    async def _name_dead_sources(self, error: EngineError, sources: Collection[str]) -> None:
-        """Raises SourceError for a source of a failed statement that does not answer us either."""
-        if error.code != _UNREADABLE:
-            return
-        for state in await self.snapshot.states():
-            if state.name in sources and state.state == "unavailable":
-                raise SourceError(
-                    state.name, f"{state.name} cannot be reached", code="RV402"
-                ) from None
-
     def _explain_choice(self, explained: Explanation, planned: PlannedQuery) -> None:
         """Says whether Trino finishes a question, and by which numbers."""
-        most = self.snapshot.catalog.engines.embedded_up_to
-        size = f"about {_mebibytes(estimated_bytes(planned))} of {_mebibytes(most)}"
+        size = size_told(planned, self.snapshot.catalog)
         if self._is_large(planned):
             explained.engine, explained.reason = TRINO, f"{size} that are finished here"
         elif explained.engine == EMBEDDED:
             explained.reason += f", {size} that are not asked of Trino"
 
     def _is_large(self, planned: PlannedQuery) -> bool:
-        """Tells whether a question is larger than what the embedded engine is meant for."""
-        most = self.snapshot.catalog.engines.embedded_up_to
-        return self._trino is not None and estimated_bytes(planned) > most
+        return self._trino is not None and is_large(planned, self.snapshot.catalog)
 
     async def _on_trino(
         self, planned: PlannedQuery, asked: Asked, planning_seconds: float
@@ -366,11 +329,7 @@ class SqlQuestions:
         started = time.perf_counter()
         statement = await trino.statement(planned, asked)
         async with AsyncExitStack() as stack:
-            try:
-                answer = await trino.answer(planned, statement, asked.deadline)
-            except EngineError as error:
-                await self._name_dead_sources(error, statement.sources)
-                raise
+            answer = await trino.answer(planned, statement, asked)
             stack.push_async_callback(answer.aclose)
             seconds = {"plan": planning_seconds, "first rows": time.perf_counter() - started}
             return SqlResult(
@@ -382,16 +341,22 @@ class SqlQuestions:
                 answer,
                 stack.pop_all(),
                 seconds,
+                _on_trino=(statement, answer),
             )
-
-
-def _mebibytes(size: float) -> str:
-    return f"{size / 2**20:,.1f} MiB"
 
 
 async def _each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:
     for batch in rows.to_batches():
         yield batch
+
+
+def _known(choice: str, text: str) -> str:
+    """Returns the text; raises RequestError RV102 for an engine that there is not."""
+    if choice not in ENGINES:
+        raise RequestError(
+            "there is no such engine", code="RV102", hint=f"one of {', '.join(ENGINES)}"
+        )
+    return text
 
 
 def positional(count: int) -> list[str]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roundview_catalog.errors import RequestError
-from roundview_federation.engines.duckdb.failures import too_late
+from roundview_federation.engines.failures import too_late
 from roundview_federation.execute.rounds import Customers, Gathered, gather
 from roundview_federation.plan import NOT_ASKED, ROW_HEAD, UNKNOWN_CODE, Identifier, Plan
 from roundview_federation.request import Decision
@@ -132,6 +132,35 @@ async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
     return Fetched({name: task.result() for name, task in tasks.items()})
 
 
+async def looked_up(planned: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
+    """Returns id and link state of the customer that a lookup names, if there is one."""
+    found = await asked.find(Identifier(*map(str, planned.read.arguments)))
+    if found.error is not None:
+        raise found.error
+    return [] if found.customer_id is None else [(found.customer_id, found.link_state)]
+
+
+def picked(rows: Sequence[Sequence[Any]], planned: PlannedRead) -> list[tuple[Any, ...]]:
+    """Returns the columns of a read of what was looked up."""
+    at = {"customer_id": 0, "link_state": 1}
+    return [tuple(row[at[name]] for name in planned.columns) for row in rows]
+
+
+async def own(planned: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
+    """Returns the rows of a relation of our own."""
+    if planned.read.relation == AGREED:
+        return [tuple(one for _ in planned.columns) for one in asked.agreed]
+    made = await own_rows(
+        planned.read.relation,
+        planned.columns,
+        asked.snapshot,
+        asked.decision,
+        asked.deadline,
+        asked.clock,
+    )
+    return [tuple(row[name] for name in planned.columns) for row in made]
+
+
 def _key_values(reads: Mapping[str, PlannedRead]) -> dict[str, KeyValues]:
     """Returns what will be the values of each read by which others are asked."""
     wanted: dict[str, set[str]] = {name: set() for name in reads}
@@ -158,9 +187,9 @@ async def _read(
     planned: PlannedRead, asked: Asked, keys: list[Any] | None, seen: KeyValues
 ) -> ReadRun:
     if planned.read.relation == LOOKUP:
-        return await _look_up(planned, asked)
+        return ReadRun(table(picked(await looked_up(planned, asked), planned), planned.columns, 0))
     if is_ours(planned.read.relation):
-        return await _own(planned, asked)
+        return ReadRun(table(await own(planned, asked), planned.columns, 0))
     customers: dict[str, Customers] = {}
     params = {**asked.params, **known_values(planned)}
     by = None if planned.customers is None else tuple(map(str, planned.customers))
@@ -277,32 +306,6 @@ async def _keys(
         if len(found) > MOST_KEYS:
             return None
     return list(found)
-
-
-async def _look_up(planned: PlannedRead, asked: Asked) -> ReadRun:
-    found = await asked.find(Identifier(*map(str, planned.read.arguments)))
-    if found.error is not None:
-        raise found.error
-    rows = [] if found.customer_id is None else [(found.customer_id, found.link_state)]
-    columns = {"customer_id": 0, "link_state": 1}
-    picked = [tuple(row[columns[name]] for name in planned.columns) for row in rows]
-    return ReadRun(table(picked, planned.columns, 0))
-
-
-async def _own(planned: PlannedRead, asked: Asked) -> ReadRun:
-    if planned.read.relation == AGREED:
-        agreed = [tuple(one for _ in planned.columns) for one in asked.agreed]
-        return ReadRun(table(agreed, planned.columns, 0))
-    made = await own_rows(
-        planned.read.relation,
-        planned.columns,
-        asked.snapshot,
-        asked.decision,
-        asked.deadline,
-        asked.clock,
-    )
-    rows = [tuple(row[name] for name in planned.columns) for row in made]
-    return ReadRun(table(rows, planned.columns, 0))
 
 
 def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun) -> None:

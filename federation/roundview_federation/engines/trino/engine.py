@@ -18,8 +18,9 @@ from trino.client import ClientSession, TrinoRequest, TrinoStatus
 from trino.exceptions import HttpError, TrinoConnectionError, TrinoQueryError
 
 from roundview_federation.dialect.types import PgType
+from roundview_federation.engines.failures import too_late
 from roundview_federation.engines.trino.columns import batch_of, schema_of
-from roundview_federation.engines.trino.failures import refused, reported, too_late, unreachable
+from roundview_federation.engines.trino.failures import refused, reported, unreachable
 from roundview_federation.engines.trino.settings import TrinoSettings
 from roundview_federation.resilience.deadline import Deadline
 
@@ -117,6 +118,8 @@ class Answer(AsyncIterator[pa.RecordBatch]):
         self._engine = engine
         self._request = request
         self._deadline = deadline
+        self.rows_read = self.bytes_read = 0
+        """what Trino says that it has read of its sources so far"""
         self._next = ""
         self._rows: list[Any] = []
         self._is_over = False
@@ -151,6 +154,9 @@ class Answer(AsyncIterator[pa.RecordBatch]):
     def _take(self, status: TrinoStatus) -> None:
         self._next = status.next_uri or ""
         self._rows = list(status.rows)
+        read: Mapping[str, Any] = status.stats
+        self.rows_read = int(read.get("processedRows") or 0)
+        self.bytes_read = int(read.get("processedBytes") or 0)
 
     async def _ask(self, send: Callable[[str], Any], what: str) -> TrinoStatus:
         work = asyncio.ensure_future(self._engine.call(_exchange, self._request, send, what))

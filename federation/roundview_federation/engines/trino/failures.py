@@ -11,23 +11,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from roundview_catalog.errors import CODES, EngineError, RequestError, RoundviewError
+from roundview_catalog.errors import EngineError, RequestError, RoundviewError
 from roundview_federation.dialect.trino_types import not_on_trino
+from roundview_federation.engines.failures import meant, too_late
 
 _OWN: Final = re.compile(r"\broundview:([0-9A-Z]{5})\b")
-_BY_STATE: Final[Mapping[str, str]] = MappingProxyType(
+_STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "0A000": "RV103", "21000": "RV133", "22003": "RV130", "22008": "RV135", "22012": "RV131",
-        "22P02": "RV132", "42803": "RV126", "54000": "RV127",
-    }
-)  # fmt: skip
-_REQUESTS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "DIVISION_BY_ZERO": "RV131",
-        "NUMERIC_VALUE_OUT_OF_RANGE": "RV130",
-        "INVALID_CAST_ARGUMENT": "RV132",
-        "INVALID_FUNCTION_ARGUMENT": "RV134",
-        "SUBQUERY_MULTIPLE_ROWS": "RV133",
+        "DIVISION_BY_ZERO": "22012",
+        "NUMERIC_VALUE_OUT_OF_RANGE": "22003",
+        "INVALID_CAST_ARGUMENT": "22P02",
+        "INVALID_FUNCTION_ARGUMENT": "22023",
+        "SUBQUERY_MULTIPLE_ROWS": "21000",
     }
 )
 _TOO_LONG: Final = ("Cannot cast DECIMAL", "ecimal overflow")
@@ -83,24 +78,15 @@ def refused() -> EngineError:
     )
 
 
-def too_late() -> EngineError:
-    """Returns the error of a question that was stopped at its deadline."""
-    return EngineError(
-        "the question was stopped at its deadline",
-        code="RV502",
-        hint="ask for less, or allow more time",
-    )
-
-
 def _reported(name: str, kind: str, text: str) -> RoundviewError:
     own = _OWN.search(text) if name == "GENERIC_USER_ERROR" else None
     if own is not None:
         return _marked(own[1])
-    if name in _REQUESTS and any(sign in text for sign in _TOO_LONG):
+    if name in _STATES and any(sign in text for sign in _TOO_LONG):
         # PostgreSQL's numeric has no end where Trino's overflows.
         return not_on_trino("a number has more digits than Trino keeps")
-    if name in _REQUESTS:
-        return _of_code(_REQUESTS[name])
+    if name in _STATES:
+        return meant(_STATES[name])
     if name in _OTHERS_CAN or (name == "GENERIC_INTERNAL_ERROR" and _UNPLANNED in text):
         return not_on_trino("Trino cannot plan it")
     if name in _LATE:
@@ -149,8 +135,4 @@ def _marked(state: str) -> RoundviewError:
         )
     if state == "0A000":
         return not_on_trino("a value is beyond what Trino computes alike")
-    return _of_code(_BY_STATE.get(state, "RV134"))
-
-
-def _of_code(code: str) -> RequestError:
-    return RequestError(f"an expression of the question failed: {CODES[code].title}", code=code)
+    return meant(state)

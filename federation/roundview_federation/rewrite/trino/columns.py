@@ -24,7 +24,7 @@ from roundview_federation.dialect.types import (
     PgType,
     numeric,
 )
-from roundview_federation.dialect.values import call, string, when
+from roundview_federation.dialect.values import call, is_null, string, when
 from roundview_federation.rewrite.trino.convert import cast_to, utc, wrong
 from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.rewrite.unfold import Unfolded
@@ -124,7 +124,7 @@ def read(own: exp.Expr, column: SourceColumn, connector: str) -> exp.Expr:
                 exp.If(this=exp.Literal.number(0), true=exp.false()),
                 exp.If(this=exp.Literal.number(1), true=exp.true()),
             ],
-            default=when(exp.Not(this=exp.paren(_is_null(own))), wrong(), None),
+            default=when(exp.Not(this=exp.paren(is_null(own))), wrong(), None),
         )
     if type_ is TIMESTAMPTZ:
         return utc(cast_to(own, TIMESTAMPTZ))
@@ -135,7 +135,3 @@ def _restored(named: exp.Expr, column: SourceColumn) -> exp.Expr:
     """Returns a column of the bridge as a value of its type."""
     made = bridged_type(column.type).restored(named)
     return utc(made) if column.type.kind is Kind.TIMESTAMPTZ else made
-
-
-def _is_null(node: exp.Expr) -> exp.Expr:
-    return exp.Is(this=node.copy(), expression=exp.Null())

@@ -29,7 +29,7 @@ from roundview_federation.dialect.types import (
     duck,
     numeric,
 )
-from roundview_federation.dialect.values import call, number, string, when
+from roundview_federation.dialect.values import call, is_null, number, string, when
 
 _NOT_BLANK = r"[^[:space:]\x1C-\x1F]"
 _WHOLE = r"\A[ \t]*[+-]?[0-9]{1,18}[ \t]*\z"
@@ -103,7 +103,7 @@ def not_blank(text: exp.Expr) -> exp.Expr:
 
 def is_blank(text: exp.Expr) -> exp.Expr:
     """Tells whether a text has nothing but white space."""
-    return exp.Not(this=call("regexp_like", text.copy(), string(_NOT_BLANK)))
+    return exp.Not(this=not_blank(text))
 
 
 def literal(value: Any, type_: PgType) -> exp.Expr:
@@ -134,9 +134,7 @@ def _to_text(node: exp.Expr, own: PgType) -> exp.Expr:
     text = text_of(node, own)
     if own.category != "S":
         return text
-    return exp.Case(
-        ifs=[exp.If(this=call("regexp_like", text, string(_NOT_BLANK)), true=text.copy())]
-    )
+    return exp.Case(ifs=[exp.If(this=not_blank(text), true=text)])
 
 
 def _whole(type_: PgType) -> Callable[[exp.Expr, PgType], exp.Expr]:
@@ -149,7 +147,7 @@ def _whole(type_: PgType) -> Callable[[exp.Expr, PgType], exp.Expr]:
             return exp.Case(
                 ifs=[
                     exp.If(this=is_whole, true=cast_to(node, type_)),
-                    exp.If(this=_is_null(node), true=exp.Null()),
+                    exp.If(this=is_null(node), true=exp.Null()),
                 ],
                 default=wrong(),
             )
@@ -179,7 +177,7 @@ def _boolean(node: exp.Expr, own: PgType) -> exp.Expr:
         ifs=[
             exp.If(this=_is_one_of(text, _TRUE), true=exp.true()),
             exp.If(this=_is_one_of(text, _FALSE), true=exp.false()),
-            exp.If(this=exp.Or(this=_is_null(text), expression=_is_empty(text)), true=exp.Null()),
+            exp.If(this=exp.Or(this=is_null(text), expression=_is_empty(text)), true=exp.Null()),
         ],
         default=wrong(),
     )
@@ -226,10 +224,6 @@ def _local(node: exp.Expr, zone: str) -> exp.Expr:
     return utc(exp.Case(ifs=[exp.If(this=is_twice, true=moved(-1))], default=moved(0)))
 
 
-def _uuid(node: exp.Expr, own: PgType) -> exp.Expr:
-    raise not_on_trino("fields of type uuid")
-
-
 def _enum(node: exp.Expr, own: PgType, values: tuple[str, ...]) -> exp.Expr:
     text = call("trim", text_of(node, own))
     known = {value.upper(): value for value in reversed(values)}
@@ -258,9 +252,9 @@ def _named(node: exp.Expr, own: PgType, table: Mapping[str, str]) -> exp.Expr:
 
 
 def _nothing_or_wrong(node: exp.Expr, own: PgType) -> exp.Expr:
-    is_there: exp.Expr = exp.Not(this=exp.paren(_is_null(node)))
+    is_there: exp.Expr = exp.Not(this=exp.paren(is_null(node)))
     if own.category == "S":
-        is_there = call("regexp_like", node.copy(), string(_NOT_BLANK))
+        is_there = not_blank(node)
     return when(is_there, wrong(), None)
 
 
@@ -274,7 +268,7 @@ def _from_text(
         ifs=[
             exp.If(this=call("regexp_like", node.copy(), string(pattern)), true=value),
             exp.If(
-                this=exp.Or(this=_is_null(node), expression=is_blank(node)), true=exp.Null()
+                this=exp.Or(this=is_null(node), expression=is_blank(node)), true=exp.Null()
             ),
         ],
         default=elsewhere(),
@@ -289,10 +283,6 @@ def _is_empty(text: exp.Expr) -> exp.Expr:
     return exp.EQ(this=text.copy(), expression=string(""))
 
 
-def _is_null(node: exp.Expr) -> exp.Expr:
-    return exp.Is(this=node.copy(), expression=exp.Null())
-
-
 _WAYS: Mapping[Kind, Callable[[exp.Expr, PgType], exp.Expr]] = MappingProxyType(
     {
         Kind.TEXT: _to_text,
@@ -300,6 +290,5 @@ _WAYS: Mapping[Kind, Callable[[exp.Expr, PgType], exp.Expr]] = MappingProxyType(
         Kind.BIGINT: _whole(BIGINT),
         Kind.BOOLEAN: _boolean,
         Kind.DATE: _date,
-        Kind.UUID: _uuid,
     }
 )

@@ -19,11 +19,12 @@ from roundview_federation.dialect.queries import Translator
 from roundview_federation.dialect.trino import value_for_trino
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.dialect.types import TEXT, PgType
-from roundview_federation.dialect.values import call, string
+from roundview_federation.dialect.values import call, is_null, string
 from roundview_federation.rewrite.row_values import literal_value
 from roundview_federation.rewrite.trino.columns import RawColumns
 from roundview_federation.rewrite.trino.convert import (
     canonical_type,
+    cast_to,
     converted,
     literal,
     text_of,
@@ -120,7 +121,7 @@ class Fields:
         if target.kind is Kind.DECIMAL:
             exact = self._exact(mapping.expr, coerce.scale_of(target))
             if exact is not None:
-                return exp.Cast(this=exact, to=_type_node(canonical_type(target)))
+                return cast_to(exact, canonical_type(target))
         node, own = self.computed(mapping.expr)
         zone = mapping.time_zone or self.unfolded.source.defaults.time_zone
         return converted(node, own, target, zone)
@@ -150,7 +151,7 @@ class Fields:
             return literal(convert(value) if is_text and convert else value, type_)
 
         otherwise = wrong() if mapping.otherwise is None else typed(mapping.otherwise)
-        arms = [exp.If(this=_is_null(node), true=typed(mapping.null_code))]
+        arms = [exp.If(this=is_null(node), true=typed(mapping.null_code))]
         text = text_of(node, own)
         arms += [
             exp.If(this=exp.EQ(this=text.copy(), expression=string(code)), true=typed(value))
@@ -247,13 +248,3 @@ def _escaped(node: exp.Expr, own: PgType, *, is_number: bool) -> exp.Expr:
     for plain, escaped in (("%", "%25"), ("/", "%2F"), (":", "%3A")):
         text = call("replace", text, string(plain), string(escaped))
     return text
-
-
-def _type_node(type_: PgType) -> exp.DataType:
-    cast = literal(None, type_)
-    assert isinstance(cast, exp.Cast)  # noqa: S101  NULL is told its type by a cast
-    return cast.to
-
-
-def _is_null(node: exp.Expr) -> exp.Expr:
-    return exp.Is(this=node.copy(), expression=exp.Null())

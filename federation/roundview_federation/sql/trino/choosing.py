@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from roundview_catalog.errors import RoundviewError
+from roundview_catalog.model import Catalog
 from roundview_catalog.types import Kind
 from roundview_federation.dialect.trino_types import NOT_ON_TRINO
 from roundview_federation.sql.planned import PlannedQuery
@@ -30,6 +31,21 @@ def estimated_bytes(planned: PlannedQuery) -> float:
     )
 
 
+def is_large(planned: PlannedQuery, catalog: Catalog) -> bool:
+    """Tells whether a question is larger than what the embedded engine is meant for."""
+    return estimated_bytes(planned) > catalog.engines.embedded_up_to
+
+
+def size_told(planned: PlannedQuery, catalog: Catalog) -> str:
+    """Says how large a question is, and what the embedded engine is meant for."""
+    most = catalog.engines.embedded_up_to
+    return f"about {_mebibytes(estimated_bytes(planned))} of {_mebibytes(most)}"
+
+
 def is_for_others(error: RoundviewError) -> bool:
     """Tells whether an error says that another engine may answer."""
     return error.extensions.get("engine") == NOT_ON_TRINO
+
+
+def _mebibytes(size: float) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -15,18 +15,16 @@ from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.drafts import Drafts, ways
 from roundview_federation.execute.rounds import Customers, bind, values_of
 from roundview_federation.plan import KeySet, Section
-from roundview_federation.planner import Planner
+from roundview_federation.planner import Planner, unfoldings
 from roundview_federation.request import Decision
 from roundview_federation.result import Found
-from roundview_federation.rewrite import PASSES
-from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
 from roundview_federation.rewrite.push import Bound
 from roundview_federation.rewrite.trino.branch import Asked, Keys, rows_of
-from roundview_federation.rewrite.trino.convert import canonical_type, literal
+from roundview_federation.rewrite.trino.convert import canonical_type, cast_to, literal
 from roundview_federation.rewrite.trino.place import Place
-from roundview_federation.rewrite.unfold import Unfolded, unfold
+from roundview_federation.rewrite.unfold import Unfolded
 from roundview_identity.store import Xref
 
 _CAPABILITIES = Capabilities(dialect="postgres", filters=frozenset(), joins=True)
@@ -66,25 +64,21 @@ def relation_rows(
     catalog, decision = reading.catalog, reading.decision
     if any(mirrored(section, list(outputs), catalog, decision)):
         raise not_on_trino("rows that a mirror in another system completes")
-    tree = section.tree
-    context = RewriteContext(catalog.canonical, decision, section)
-    for rewrite in PASSES:
-        tree = rewrite(tree, context)
     known = None
     if customers is not None:
         known = Customers.of([Found(one) for one in customers], reading.xref.members)
     arms = []
-    for branch in catalog.branches(section.entity):
-        for unfolded in unfold(
-            tree, branch, catalog, tuple(outputs), joins=True, sealing=reading.planner.sealing
-        ):
-            conditions = turned(unfolded, frozenset(section.values), _CAPABILITIES)
-            verdicts = judged(conditions, section.values)
-            if verdicts is None:
-                reading.pruned.append(branch.id)
-                continue
-            narrowed = narrow(conditions, verdicts, {})
-            arms += list(_arms(unfolded, narrowed, section, outputs, known, reading))
+    branches = catalog.branches(section.entity)
+    for unfolded in unfoldings(
+        section, decision, reading.planner, branches, list(outputs), joins=True
+    ):
+        conditions = turned(unfolded, frozenset(section.values), _CAPABILITIES)
+        verdicts = judged(conditions, section.values)
+        if verdicts is None:
+            reading.pruned.append(unfolded.branch.id)
+            continue
+        narrowed = narrow(conditions, verdicts, {})
+        arms += list(_arms(unfolded, narrowed, section, outputs, known, reading))
     return united(arms, outputs)
 
 
@@ -94,9 +88,7 @@ def constant_rows(rows: Sequence[Sequence[Any]], outputs: Mapping[str, Type]) ->
     arms = [
         exp.Select(
             expressions=[
-                exp.alias_(
-                    exp.Cast(this=literal(value, type_), to=_to(type_)), name, quoted=True
-                )
+                exp.alias_(cast_to(literal(value, type_), type_), name, quoted=True)
                 for value, type_, name in zip(row, types, outputs, strict=True)
             ]
         )
@@ -161,9 +153,3 @@ def _keys(bound: Bound, keyset: KeySet, section: Section, customers: Customers |
     owners = bind(keyset, customers)
     told = {key: (str(customers.ids[at]), customers.link_states[at]) for key, at in owners.items()}
     return Keys(bound, list(owners), told)
-
-
-def _to(type_: Any) -> exp.DataType:
-    cast = literal(None, type_)
-    to: exp.DataType = cast.args["to"]
-    return to

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
+from roundview_catalog.errors import EngineError, SourceError
 from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.engines.trino.engine import Answer, TrinoEngine
-from roundview_federation.plan import Identifier
-from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.trino.place import places_of, xref_of
-from roundview_federation.sql.consenting import AGREED
-from roundview_federation.sql.own_rows import own_rows
 from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.relations import is_ours
-from roundview_federation.sql.running import Asked
+from roundview_federation.sql.running import Asked, looked_up, own, picked
 from roundview_federation.sql.streaming import too_many_rows
 from roundview_federation.sql.trino.reads import Reading, constant_rows, relation_rows
 from roundview_federation.sql.trino.statement import Statement, assembled, properties_of
 
 _MOST_OWN_ROWS = 200
+_UNREADABLE = "RV506"
+"""What Trino says where one of its connectors fails."""
 
 
 @dataclass(slots=True)
@@ -40,25 +39,31 @@ class TrinoQuestions:
         if asked.is_partial:
             raise not_on_trino("an answer without some of its sources")
         found = {
-            name: await _look_up(one, asked)
+            name: await looked_up(one, asked)
             for name, one in planned.reads.items()
             if one.read.relation == LOOKUP
         }
         rows = {
-            name: await _own_rows(one, asked)
+            name: await _few(one, asked)
             for name, one in planned.reads.items()
             if is_ours(one.read.relation) and one.read.relation != LOOKUP
         }
         return await asyncio.to_thread(self._written, planned, asked, found, rows)
 
-    async def answer(
-        self, planned: PlannedQuery, statement: Statement, deadline: Deadline
-    ) -> Answer:
-        """Returns the rows of a question as they come."""
+    async def answer(self, planned: PlannedQuery, statement: Statement, asked: Asked) -> Answer:
+        """Returns the rows of a question as they come.
+
+        Raises what the engine does, SourceError for a source that does not answer us either.
+        """
         types = [column.type for column in planned.columns]
-        return await self.engine.stream(
-            statement.text(), types, deadline, properties=statement.properties
-        )
+        try:
+            return await self.engine.stream(
+                statement.text(), types, asked.deadline, properties=statement.properties
+            )
+        except EngineError as error:
+            if error.code == _UNREADABLE:
+                await _name_dead_sources(statement.sources, asked)
+            raise
 
     def _written(
         self,
@@ -84,8 +89,7 @@ class TrinoQuestions:
         made: dict[str, exp.Query] = {}
         for name, one in planned.reads.items():
             if name in found:
-                picked = [_picked(row, one) for row in found[name]]
-                made[name] = constant_rows(picked, one.columns)
+                made[name] = constant_rows(picked(found[name], one), one.columns)
             elif name in rows:
                 made[name] = constant_rows(rows[name], one.columns)
             else:
@@ -120,41 +124,26 @@ def _rows(
     return relation_rows(section, one.columns, customers, reading)
 
 
+async def _name_dead_sources(sources: Collection[str], asked: Asked) -> None:
+    """Raises SourceError for a source that does not answer."""
+    for state in await asked.snapshot.states():
+        if state.name in sources and state.state == "unavailable":
+            raise SourceError(state.name, f"{state.name} cannot be reached", code="RV402") from None
+
+
 def _check_size(one: PlannedRead) -> None:
     """Refuses a scan above the limits of its sources: Trino itself has no such limit."""
     if one.alone.row_cap not in (None, NO_CAP) and one.choice.estimate > (one.alone.row_cap or 0):
         raise too_many_rows(one.read.relation)
 
 
+async def _few(one: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
+    """Returns the rows of a relation of our own, of which few stand in a statement."""
+    rows = await own(one, asked)
+    if len(rows) > _MOST_OWN_ROWS:
+        raise not_on_trino("that many rows of our own")
+    return rows
+
+
 def _hands_on(planned: PlannedQuery) -> bool:
     return any(one.choice.bind is not None for one in planned.reads.values())
-
-
-async def _look_up(one: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
-    found = await asked.find(Identifier(*map(str, one.read.arguments)))
-    if found.error is not None:
-        raise found.error
-    return [] if found.customer_id is None else [(found.customer_id, found.link_state)]
-
-
-def _picked(row: tuple[Any, ...], one: PlannedRead) -> tuple[Any, ...]:
-    at = {"customer_id": 0, "link_state": 1}
-    return tuple(row[at[name]] for name in one.columns)
-
-
-async def _own_rows(one: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
-    if one.read.relation == AGREED:
-        if len(asked.agreed) > _MOST_OWN_ROWS:
-            raise not_on_trino("consents of that many customers")
-        return [tuple(each for _ in one.columns) for each in asked.agreed]
-    made = await own_rows(
-        one.read.relation,
-        one.columns,
-        asked.snapshot,
-        asked.decision,
-        asked.deadline,
-        asked.clock,
-    )
-    if len(made) > _MOST_OWN_ROWS:
-        raise not_on_trino("that many rows of our own")
-    return [tuple(row[name] for name in one.columns) for row in made]
