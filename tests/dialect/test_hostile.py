@@ -135,6 +135,10 @@ REFUSED: list[tuple[str, str, int | None]] = [
     ("SELECT 1 'x'", "42601", None),
     ("SELECT id FROM odd WHERE user = 1", "0A000", None),
     ("SELECT id FROM odd order", "42601", None),
+    ("SELECT current_setting('x') FILTER (WHERE true) FROM odd", "42883", None),
+    ("SELECT x.a FROM item *(a, b)", "42601", None),
+    ("SELECT avg(DISTINCT ) FROM odd", "42601", None),
+    ("SELECT () IS NULL FROM odd", "42601", None),
 ]
 
 

@@ -67,7 +67,7 @@ def aggregate(translator: Translator, node: exp.Expr, use: Use) -> Value:
     if isinstance(node, exp.Anonymous):
         if node.this == "every":
             return _truth(translator, called, value, "bool_and", use)
-        return _floating(translator, called, value, _FLOATING[node.this], use)
+        return _floating(translator, called, value, use)
     if isinstance(node, exp.LogicalAnd):
         return _truth(translator, called, value, "bool_and", use)
     if isinstance(node, exp.LogicalOr):
@@ -174,7 +174,10 @@ def _copied(called: Call) -> Call:
     return Call(called.node, [part.copy() for part in called.arguments], called.is_distinct, order)
 
 
-def _floating(translator: Translator, called: Call, value: Value, name: str, use: Use) -> Value:
+def _floating(translator: Translator, called: Call, value: Value, use: Use) -> Value:
+    name = _FLOATING.get(called.node.this)
+    if name is None:
+        raise refuse(FUNCTION, "there is no such aggregate", called.node)
     if value.type != DOUBLE:
         raise unsupported(f"{name} of {value.type}", called.node, "cast to double precision")
     return Value(use(_call(translator, called, name, value.node)), DOUBLE, called.node)

@@ -230,11 +230,27 @@ def _check_list(node: exp.Expr, text: str) -> None:
         raise refuse(SYNTAX, "the list of IN is empty", node)
 
 
+def _check_alias(node: exp.Expr, text: str) -> None:
+    if node.args.get("this") is None:
+        raise refuse(SYNTAX, "a name must stand here", node)
+
+
+def _check_row(node: exp.Expr, text: str) -> None:
+    if not node.expressions and not isinstance(node.parent, _GROUPING):
+        raise refuse(SYNTAX, "a row has no columns", node)
+
+
+def _check_distinct(node: exp.Expr, text: str) -> None:
+    if not node.expressions and not isinstance(node.parent, exp.Query):
+        raise refuse(SYNTAX, "DISTINCT names nothing", node)
+
+
 def _check_parameter(node: exp.Expr, text: str) -> None:
     if not node.this.name.isdigit():
         raise refuse(SYNTAX, "parameters are written $1, $2 …", node)
 
 
+_GROUPING = (exp.Group, exp.GroupingSets, exp.Rollup, exp.Cube)
 _LISTS = frozenset({exp.In, exp.Array, exp.Values})
 _CHECKS: Mapping[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Identifier: _check_identifier,
@@ -243,4 +259,7 @@ _CHECKS: Mapping[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.In: _check_list,
     exp.Group: _check_group,
     exp.Order: _check_group,
+    exp.TableAlias: _check_alias,
+    exp.Tuple: _check_row,
+    exp.Distinct: _check_distinct,
 }
