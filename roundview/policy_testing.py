@@ -20,7 +20,7 @@ _NAME = "policy test"
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Judged:
     """What came of one test: how much was looked at, and what does not hold."""
 
     name: str
@@ -34,7 +34,7 @@ class Tested:
         return not self.failures
 
 
-def tested_offline(catalog: Catalog, test: PolicyTest) -> Tested:
+def judged_offline(catalog: Catalog, test: PolicyTest) -> Judged:
     """Tests names, masks and sample rows; no source is asked."""
     decision = decide(
         catalog, _principal(test, catalog), test.purpose, is_emergency=test.is_emergency
@@ -48,18 +48,18 @@ def tested_offline(catalog: Catalog, test: PolicyTest) -> Tested:
         ),
     ]
     looks = len(test.sees) + len(test.hides) + len(test.masks) + len(test.samples)
-    return Tested(test.name, looks, tuple(failures), len(test.questions))
+    return Judged(test.name, looks, tuple(failures), len(test.questions))
 
 
-async def tested_live(federation: Federation, test: PolicyTest) -> Tested:
+async def judged_live(federation: Federation, test: PolicyTest) -> Judged:
     """Tests all of it: the questions are asked, and on record as any others."""
-    found = tested_offline(federation.catalog, test)
+    found = judged_offline(federation.catalog, test)
     failures = list(found.failures)
     for at, question in enumerate(test.questions, 1):
         failures += [
             f"question {at}, {failure}" for failure in await _asked(federation, test, question)
         ]
-    return Tested(test.name, found.looks + len(test.questions), tuple(failures))
+    return Judged(test.name, found.looks + len(test.questions), tuple(failures))
 
 
 def _principal(test: PolicyTest, catalog: Catalog) -> Principal:

@@ -65,6 +65,11 @@ class Document:
         self._root = root
         self._lines = _line_starts(text)
 
+    @property
+    def text(self) -> str:
+        """Returns the file as it was read."""
+        return self._text
+
     def position(self, path: Path = (), offset: int = 0) -> Position:
         """Returns where the value at `path` stands; the nearest parent's place if it is absent.
 

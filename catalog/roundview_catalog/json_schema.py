@@ -25,6 +25,7 @@ from roundview_catalog.files import (
 )
 from roundview_catalog.model import MAPPABLE_COMMON, Canonical, Entity
 from roundview_catalog.policy_sections import PolicyFile
+from roundview_catalog.policy_tests import PolicyTestsFile
 from roundview_catalog.schema_file import SchemaFile
 from roundview_catalog.tables import FileTable, RestTable
 
@@ -46,7 +47,7 @@ _PARTS: tuple[type[BaseModel], ...] = (
 
 def json_schemas(canonical: Canonical) -> Mapping[str, dict[str, Any]]:
     """Returns the JSON Schema of each kind of file: catalog, source, template, schema, entity,
-    policy, identity, access.
+    policy, policy_tests, identity, access.
 
     Those of sources and templates know the canonical entities and fields, with their comments.
     As a file may say only what differs from a template, nothing inside them is required, and
@@ -58,6 +59,7 @@ def json_schemas(canonical: Canonical) -> Mapping[str, dict[str, Any]]:
         "schema": SchemaFile,
         "entity": EntityFile,
         "policy": PolicyFile,
+        "policy_tests": PolicyTestsFile,
         "identity": IdentityFile,
         "access": AccessFile,
     }
@@ -76,7 +78,11 @@ def _schema(model: type[BaseModel], name: str) -> dict[str, Any]:
     whole = refs[(model, "validation")]["$ref"].rpartition("/")[2]
     definitions = dict(sorted(schema["$defs"].items()))
     top = definitions.pop(whole)
-    whole_schema = {**top, "title": f"Roundview {name} file", "$defs": definitions}
+    whole_schema = {
+        **top,
+        "title": f"Roundview {name.replace('_', ' ')} file",
+        "$defs": definitions,
+    }
     return {"$schema": _DIALECT, **_without_read_defaults(whole_schema)}
 
 

@@ -23,13 +23,14 @@ from roundview_catalog.mapping import check_mirrors
 from roundview_catalog.model import Catalog, Deadlines, Source
 from roundview_catalog.policy import Policy
 from roundview_catalog.policy_file import read_policy
+from roundview_catalog.policy_tests import read_policy_tests
 from roundview_catalog.report import Report, TooManyProblems, did_you_mean
 from roundview_catalog.source_file import outline, read_source
 
 _MAIN = "roundview.yaml"
-_SINGLE_FILES = (_MAIN, "policy.yaml", "identity.yaml", "access.yaml")
+_TESTS = "policy_tests.yaml"
+_SINGLE_FILES = (_MAIN, "policy.yaml", _TESTS, "identity.yaml", "access.yaml")
 _FOLDERS = ("sources", "entities")
-_LATER_FILES = ("policy_tests.yaml",)
 _SCHEMA = ".schema.yaml"
 _WRITTEN = (_SCHEMA, statistics_file.SUFFIX)
 
@@ -179,6 +180,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
     _check_written(files, report)
     policy = files.document("policy.yaml")
     rules = read_policy(policy, canonical, report) if policy is not None else Policy()
+    tests = files.document(_TESTS)
     access = files.document("access.yaml")
     if settings is None or main is None:
         return None
@@ -190,6 +192,9 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
         canonical=canonical,
         sources=sources,
         policy=rules,
+        policy_tests=read_policy_tests(tests, rules, canonical, report)
+        if tests is not None
+        else (),
         survivorship=survivorship(settings, main, canonical, files.source_names, report),
         deadlines=Deadlines(
             view=settings.deadlines.view, probe=settings.deadlines.probe, sql=settings.deadlines.sql
@@ -241,9 +246,7 @@ def _names(root: Path, report: Report) -> Iterator[str]:
             _refuse_name(Position(_MAIN, 1, 1), report)
             continue
         at = Position(path.name, 1, 1)
-        if path.name in _LATER_FILES:
-            report.add(at, "RV209", f"{path.name} is not supported yet", "move it away")
-        elif path.name in _SINGLE_FILES:
+        if path.name in _SINGLE_FILES:
             yield path.name
         else:
             hint = did_you_mean(path.name, known) or "sources lie in sources/"

@@ -28,7 +28,7 @@ from roundview_catalog.mapped import (
     ParentKey,
     PersonKey,
 )
-from roundview_catalog.policy import Policy
+from roundview_catalog.policy import Policy, PolicyTest
 from roundview_catalog.types import Kind, Type
 
 COMMON_FIELDS: Mapping[str, Type] = MappingProxyType(
@@ -371,6 +371,7 @@ class Catalog:
     survivorship: Mapping[str, SurvivorRule]
     """customer field -> rule; "" holds the default."""
     policy: Policy = field(default_factory=Policy)
+    policy_tests: tuple[PolicyTest, ...] = ()
     deadlines: Deadlines = Deadlines()
     engines: Engines = field(default_factory=Engines)
     access: Access = field(default_factory=Access)

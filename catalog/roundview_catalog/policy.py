@@ -1,9 +1,10 @@
-"""Decides what a policy is: roles, what they see, for which purposes, and by whose consent."""
+"""Decides what a policy is: what roles see, for which purposes, by whose consent; its tests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
@@ -52,6 +53,7 @@ class Policy:
     """Everything that policy.yaml says; without it nobody sees anything.
 
     `only_for`: place -> the only purposes that it may be read for. `consents`: purpose -> consent.
+    `text` is the file.
     """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
@@ -59,3 +61,41 @@ class Policy:
     attributes: tuple[str, ...] = ATTRIBUTES
     only_for: Mapping[Place, frozenset[str]] = field(default_factory=dict)
     consents: Mapping[str, Consent] = field(default_factory=dict)
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of canonical values; `shows` None: the row must be hidden."""
+
+    entity: str
+    given: Mapping[str, Any]
+    consents: tuple[Mapping[str, Any], ...]
+    shows: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveQuestion:
+    """One question in SQL and what its answer must be; `rows` None: any number."""
+
+    sql: str
+    rows: int | None = None
+    shows: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTest:
+    """What somebody must and must not be shown."""
+
+    name: str
+    roles: tuple[str, ...]
+    purpose: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    is_emergency: bool = False
+    sees: tuple[Place, ...] = ()
+    hides: tuple[Place, ...] = ()
+    masks: tuple[Place, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    questions: tuple[LiveQuestion, ...] = ()

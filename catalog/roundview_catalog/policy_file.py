@@ -56,6 +56,7 @@ class _Reading:
             attributes=self._attributes,
             only_for=only_for,
             consents=self._consents(),
+            text=self._document.text,
         )
 
     def _consents(self) -> Mapping[str, Consent]:

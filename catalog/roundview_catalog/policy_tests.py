@@ -110,7 +110,9 @@ class _Reading:
         for attribute in section.attributes:
             if attribute not in self._policy.attributes:
                 hint = did_you_mean(attribute, self._policy.attributes)
-                self._tell_key((*path, "attributes", attribute), "unknown attribute", hint)
+                self._tell_key(
+                    (*path, "attributes", attribute), f"unknown attribute {attribute}", hint
+                )
         return PolicyTest(
             name=name,
             roles=section.roles,

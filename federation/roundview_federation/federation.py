@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roundview_catalog.errors import CatalogError, RoundviewError
+from roundview_catalog.errors import CatalogError
 from roundview_catalog.loader import load
 from roundview_catalog.model import Catalog
 from roundview_federation.access.principals import DEMO, Authenticator
+from roundview_federation.access.versions import PolicyVersions
 from roundview_federation.agreement import being_read
 from roundview_federation.audit.log import AuditLog, AuditPlace
 from roundview_federation.audit.questions import Questions
@@ -68,6 +69,7 @@ class Federation:
         self._audit = Questions(self.audit_log, clock)
         self._seal = CursorSeal(keys.derive("cursor"))
         self._sealing = KeySealing(keys.derive("source keys", KEY_BYTES))
+        self._versions = PolicyVersions(data_dir)
         self._current = Snapshot(self._load(), xref, sealing=self._sealing, env=env, clock=clock)
         self._access = Authenticator(root, data_dir, env, clock, self.catalog.access)
         self._retired: list[Snapshot] = []
@@ -255,7 +257,9 @@ class Federation:
         self.xref.close()
 
     def _load(self) -> Catalog:
-        return shared(load(self.root, env=self._env), self._processes)
+        catalog = load(self.root, env=self._env)
+        self._versions.keep(catalog, self.clock())
+        return shared(catalog, self._processes)
 
     # -- SQL -----------------------------------------------------------------------------------
 
@@ -322,9 +326,8 @@ class Federation:
         plan = await _plan(snapshot, question, decision, kinds)
         # A plan is made once, by us: it takes nothing from the time that sources have.
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.view)
-        found = {
-            name: await self._find(snapshot, many, deadline) for name, many in identifiers.items()
-        }
+        finder = snapshot.finder
+        found = {name: await finder.find_each(many, deadline) for name, many in identifiers.items()}
         found = await with_candidates(found, snapshot, decision, self.xref, deadline, self.clock)
         customers = {name: Customers.of(ones, self.xref.members) for name, ones in found.items()}
         bound = {**params, **{f"principal.{k}": v for k, v in decision.attributes.items()}}
@@ -352,25 +355,6 @@ class Federation:
             restate(plan.sections, who, gathered, name)
         outputs = finish(plan, gathered, customers, bound, self._seal)
         return Result(found, outputs, gathered.statuses, self.clock())
-
-    async def _find(
-        self, snapshot: Snapshot, many: Sequence[Identifier], deadline: Deadline
-    ) -> tuple[Found, ...]:
-        if len(many) == 1:
-            return (await self._find_one(snapshot, many[0], deadline),)
-        return tuple(
-            await asyncio.gather(*(self._find_one(snapshot, one, deadline) for one in many))
-        )
-
-    async def _find_one(
-        self, snapshot: Snapshot, identifier: Identifier, deadline: Deadline
-    ) -> Found:
-        try:
-            return await snapshot.finder.find(identifier, deadline)
-        except RoundviewError as error:
-            if error.code.startswith("RV1"):
-                raise
-            return Found(error=error)
 
     def _snapshot(self, version: str) -> Snapshot:
         if version and version != self._current.catalog.version:

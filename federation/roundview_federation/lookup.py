@@ -100,6 +100,12 @@ class Finder:
             )
         return forms
 
+    async def find_each(self, many: Sequence[Identifier], deadline: Deadline) -> tuple[Found, ...]:
+        """Returns the customer of each identifier; what cannot be asked at all is raised."""
+        if len(many) == 1:
+            return (await self._found(many[0], deadline),)
+        return tuple(await asyncio.gather(*(self._found(one, deadline) for one in many)))
+
     async def find(self, identifier: Identifier, deadline: Deadline) -> Found:
         """Returns the customer of an identifier; ambiguity and unlinked records are errors."""
         kind = self.catalog.canonical.identifiers.get(identifier.kind)
@@ -124,6 +130,14 @@ class Finder:
         self._unknown.clear()
 
     # -- the three ways ----------------------------------------------------------------------
+
+    async def _found(self, identifier: Identifier, deadline: Deadline) -> Found:
+        try:
+            return await self.find(identifier, deadline)
+        except RoundviewError as error:
+            if error.code.startswith("RV1"):
+                raise
+            return Found(error=error)
 
     def _customer(self, customer_id: str) -> Found:
         known = self._xref.resolve_id(customer_id)

@@ -108,7 +108,8 @@ def test_fields_of_a_customer_survive_from_fields_that_exist() -> None:
 def test_editors_know_every_key_entity_and_field() -> None:
     schemas = json_schemas(CANONICAL)
     assert set(schemas) == {
-        "access", "catalog", "source", "template", "schema", "entity", "policy", "identity",
+        "access", "catalog", "source", "template", "schema", "entity", "policy",
+        "policy_tests", "identity",
     }  # fmt: skip
     source = schemas["source"]
     assert set(source["properties"]["entities"]["properties"]) == set(CANONICAL.entities)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from roundview.policy_testing import judged_offline
 from roundview_catalog import loader, schema_file
 from roundview_catalog.report import PROBLEM_CODES
 from roundview_catalog.templates import shipped_names
@@ -95,7 +96,9 @@ async def test_the_other_files_load_together(
 ) -> None:
     root, _ = shop
     # Where a file is shown twice, the later one is the fuller one.
-    for name, text in dict(named("yaml")).items():
+    texts = dict(named("yaml"))
+    tests = texts.pop("policy_tests.yaml")
+    for name, text in texts.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     schema = (root / "sources/shop.schema.yaml").read_bytes()
@@ -108,6 +111,12 @@ async def test_the_other_files_load_together(
     assert {branch.entity for branch in zurich.branches} == {
         "individual", "contact_point_email", "sales_order",
     }  # fmt: skip
+    rules = [text for name, text in named("yaml") if name == "policy.yaml" and "  agent:" in text]
+    (tmp_path / "policy.yaml").write_text(rules[0], encoding="utf-8")
+    (tmp_path / "policy_tests.yaml").write_text(tests, encoding="utf-8")
+    ruled = loader.load(tmp_path)
+    outcomes = [judged_offline(ruled, one) for one in ruled.policy_tests]
+    assert [(one.failures, one.not_asked) for one in outcomes] == [((), 2)]
     assert "vip_level" in catalog.canonical.entities["individual"].fields
 
 

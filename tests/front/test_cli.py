@@ -44,6 +44,9 @@ COMMANDS = (
     ("audit", "who-saw"),
     ("audit", "export"),
     ("policy", "show"),
+    ("policy", "test"),
+    ("policy", "diff"),
+    ("policy", "versions"),
     ("trino",),
     ("trino", "catalogs"),
 )
@@ -110,7 +113,7 @@ def test_failures_are_one_line_on_standard_error(
 
 def test_editors_get_schemas(run: Run, made_estate: Estate) -> None:
     assert run("schemas").stdout == (
-        ".schemas: catalog, source, schema, entity, policy, identity, access, template\n"
+        ".schemas: catalog, source, schema, entity, policy, policy_tests, identity, access, template\n"
     )
     source = json.loads((made_estate.catalog / ".schemas/source.json").read_text(encoding="utf-8"))
     assert "individual" in source["properties"]["entities"]["properties"]

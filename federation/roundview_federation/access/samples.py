@@ -53,7 +53,7 @@ class _Row:
         return self._computed(condition, is_shown=False) is True
 
     def shown(self, name: str) -> Any:
-        """Returns what is shown of a field; what follows from a masked one follows from its mask."""
+        """Returns what is shown of a field: what follows from a masked one, from its mask."""
         mask = self._decision.masks.get((self._entity.name, name))
         if mask is not None:
             return self._computed(mask, is_shown=False)
