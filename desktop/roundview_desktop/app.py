@@ -10,6 +10,7 @@ from importlib import resources
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from roundview_catalog.errors import AccessError
 from roundview_desktop.page import PageContext
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -37,6 +38,8 @@ _PAGE = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
+_LOGIN = {**_PAGE, "WWW-Authenticate": "Bearer"}
+_NOBODY = "RV302"
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
@@ -44,7 +47,8 @@ def desk_app(get_page_context: Callable[[Request], Awaitable[PageContext]]) -> A
     """Returns the routes `/desk`, `/desk/context` and `/desk/FILE` of the page.
 
     `get_page_context` is called per request and should answer from a cache: it returns the
-    context of the catalog that serves now, for who asks. What it raises for others is for the
+    context of the catalog that serves now, for who asks. Where it raises AccessError RV302 for
+    a request without a credential, the page asks for one; whatever else it raises is for the
     application to answer. Mount it at the root:
 
         app.include_router(desk_app(context_of))
@@ -57,11 +61,20 @@ def desk_app(get_page_context: Callable[[Request], Awaitable[PageContext]]) -> A
     tags = {name: _etag(content) for name, content in files.items()}
 
     async def page(request: Request) -> Response:
-        context = await get_page_context(request)
+        try:
+            context = await get_page_context(request)
+        except AccessError as error:
+            # A browser cannot say who asks before it has a page that asks for it.
+            if error.code != _NOBODY or "authorization" in request.headers:
+                raise
+            return Response(filled("null", "login"), error.row.http, _LOGIN, "text/html")
         asks = any(name in context.kinds for name in request.query_params)
-        content = template.replace("{{settings}}", html.escape(context.settings.decode()))
-        content = content.replace("{{state}}", "loading" if asks else "idle")
+        content = filled(context.settings.decode(), "loading" if asks else "idle")
         return Response(content, media_type="text/html", headers=_PAGE)
+
+    def filled(settings: str, state: str) -> str:
+        content = template.replace("{{settings}}", html.escape(settings))
+        return content.replace("{{state}}", state)
 
     async def settings(request: Request) -> Response:
         content = (await get_page_context(request)).settings
@@ -69,7 +82,7 @@ def desk_app(get_page_context: Callable[[Request], Awaitable[PageContext]]) -> A
             **_COMMON,
             "ETag": _etag(content),
             "Cache-Control": "private, no-cache",
-            "Vary": "Authorization",
+            "Vary": "Authorization, Roundview-Purpose, Roundview-Emergency",
         }
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)

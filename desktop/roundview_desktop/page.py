@@ -101,6 +101,7 @@ def page_context(
                 "key": camel(name),
                 "name": name,
                 "label": label(name),
+                "type": _type_of(catalog, name).kind.value,
                 "masked": masked.get(catalog.canonical.customer_fields[name], ""),
             }
             for name in customer_fields(catalog, readable)
@@ -160,6 +161,11 @@ def _entity(
         ],
         "children": [_entity(catalog, readable, child, masked, depth + 1) for child in children],
     }
+
+
+def _type_of(catalog: Catalog, customer_field: str) -> Type:
+    entity, field = catalog.canonical.customer_fields[customer_field]
+    return catalog.canonical.entities[entity].types[field]
 
 
 def _is_dated(type_: Type) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from graphql import FieldNode, OperationDefinitionNode, parse
 from sqlglot import exp
 
-from roundview_catalog.errors import Position
+from roundview_catalog.errors import AccessError, Position
 from roundview_catalog.mapped import ParentKey, PersonKey
 from roundview_catalog.model import (
     Branch,
@@ -132,7 +132,11 @@ def ada() -> dict[str, Any]:
 
 @dataclass
 class Answers:
-    """What the test server says; `asked` keeps the variables of every request."""
+    """What the test server says; `asked` keeps the variables of every request.
+
+    With `credentials` it answers nobody else. `contexts` are the pages of a purpose or an emergency,
+    `sent` the headers that came with questions, `reveals` what was to be revealed.
+    """
 
     context: PageContext
     replies: dict[str, Callable[[dict[str, str]], tuple[int, dict[str, Any]]]] = field(
@@ -141,10 +145,30 @@ class Answers:
     default: dict[str, Any] = field(default_factory=ada)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
+    credentials: frozenset[str] = frozenset()
+    contexts: dict[str, PageContext] = field(default_factory=dict)
+    sent: list[Mapping[str, str]] = field(default_factory=list)
+    reveals: list[dict[str, Any]] = field(default_factory=list)
+    revealed: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, request: Request) -> PageContext:
+        """Returns the page of who asks; AccessError RV302 for somebody else."""
+        credential = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if self.credentials and credential not in self.credentials:
+            raise AccessError("a token or an API key is needed", code="RV302")
+        if request.headers.get("roundview-emergency") == "true":
+            return self.contexts["emergency"]
+        return self.contexts.get(request.headers.get("roundview-purpose", ""), self.context)
+
+    def reveal(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer to a reveal."""
+        self.reveals.append(variables)
+        return self.revealed
 
     def reply(self, document: str, by: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Returns status and body for one identifier, `{"email": …}`."""
-        operation = self.context.documents.get(document)
+        pages = (self.context, *self.contexts.values())
+        operation = next((d[document] for d in (p.documents for p in pages) if document in d), None)
         if operation is None:
             error = {"message": "unknown document", "extensions": {"code": "UNKNOWN_NAME"}}
             return 200, {"errors": [error]}
@@ -199,14 +223,22 @@ async def answers() -> AsyncIterator[Answers]:
     answers = Answers(page_context(catalog, readable(catalog), Caller("demo")))
     app = FastAPI()
 
-    async def context(_: Any) -> Any:
-        return answers.context
+    async def context(request: Request) -> PageContext:
+        return answers.of(request)
 
+    async def refuse(_: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse(str(error), 401)
+
+    app.add_exception_handler(AccessError, refuse)
     app.include_router(desk_app(context))
 
     @app.post("/graphql")
     async def graphql(request: Request) -> JSONResponse:
         asked = await request.json()
+        answers.sent.append(request.headers)
+        page = answers.of(request)
+        if page.documents.get(asked["documentId"], "").startswith("mutation"):
+            return JSONResponse(answers.reveal(asked["variables"]))
         status, body = answers.reply(asked["documentId"], asked["variables"]["by"])
         return JSONResponse(body, status_code=status)
 

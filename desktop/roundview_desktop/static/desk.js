@@ -1,15 +1,21 @@
-// Decides what happens: search, screen pop, one / several / none, keys, refetch.
+// Decides what happens: search, screen pop, one / several / none, sign in, keys, refetch.
 import { h, icon, replace } from "./dom.js";
 import * as format from "./format.js";
+import { listenToGlass, showGlass } from "./emergency.js";
 import { renderHeader } from "./header.js";
 import { listenToKeys } from "./keys.js";
 import { LONGEST, StaleDocument, Unreachable, ask, clean, codeOf, errorOf, fromAddress, guess } from "./lookup.js";
 import { renderPanels } from "./panels.js";
+import { remember, restore } from "./place.js";
+import { forgetRevealed } from "./reveal.js";
+import { SignedOut, borrowCredential, call, choosePurpose, listenToTabs, signIn, signOut } from "./session.js";
+import { renderSources, titleOf } from "./systems.js";
 import { renderTimeline } from "./timeline.js";
 import { makeView } from "./view.js";
 
 const POLL_MS = 15000;
 const find = (id) => document.getElementById(id);
+const newFilters = () => ({ kinds: new Set(), systems: new Set(), limit: 0 });
 
 const desk = {
   settings: JSON.parse(document.querySelector('meta[name="roundview-settings"]').content),
@@ -21,8 +27,7 @@ const desk = {
 
 start();
 
-function start() {
-  fillKinds();
+async function start() {
   find("search").addEventListener("submit", (event) => {
     event.preventDefault();
     searchFor(find("value").value, find("kind").value);
@@ -33,15 +38,58 @@ function start() {
   listenToKeys(refetch);
   document.addEventListener("click", onClick);
   window.addEventListener("popstate", openAddress);
+  find("purpose").addEventListener("change", () => {
+    choosePurpose(find("purpose").value);
+    adoptSettings();
+  });
+  find("login-form").addEventListener("submit", enter);
+  find("sign-out").addEventListener("click", () => {
+    signOut();
+    showLogin();
+  });
+  find("why-cancel").addEventListener("click", () => find("why").close());
+  listenToGlass(adoptSettings);
+  listenToTabs(showLogin);
+  if (!desk.settings) {
+    await borrowCredential();
+    await adoptSettings(true);
+    if (!desk.settings) return showLogin();
+  }
+  fillKinds();
   openAddress();
-  setInterval(() => document.hidden || adoptSettings(), POLL_MS);
+  setInterval(() => document.hidden || !desk.settings || adoptSettings(), POLL_MS);
+}
+
+async function enter(event) {
+  event.preventDefault();
+  signIn(find("credential").value.trim());
+  const problem = await adoptSettings(true);
+  find("login-problem").hidden = Boolean(desk.settings);
+  find("login-problem").textContent = problem || "That was not accepted. It may have ended: get a new one.";
+  if (!desk.settings) return find("credential").focus();
+  find("credential").value = "";
+  openAddress();
+}
+
+function showLogin() {
+  if (desk.running) desk.running.abort();
+  Object.assign(desk, { settings: null, asked: null, customerId: "", etag: "" });
+  forgetRevealed();
+  for (const id of ["head", "timeline", "panels", "notice", "sources", "examples"]) replace(find(id));
+  for (const id of ["purpose-label", "sign-out"]) find(id).hidden = true;
+  for (const id of ["principal", "timing", "said", "guess"]) find(id).textContent = "";
+  find("value").value = "";
+  say("Nobody is signed in.");
+  showGlass({});
+  setState("login");
+  find("credential").focus();
 }
 
 function openAddress() {
   const by = fromAddress(location.search, desk.settings.kinds);
   if (!by) {
     setState("idle");
-    renderSources([]);
+    renderSources(desk.settings, []);
     find("value").focus();
     return;
   }
@@ -50,7 +98,12 @@ function openAddress() {
 }
 
 function fillKinds() {
-  const { kinds, principal } = desk.settings;
+  const { kinds, principal, purposes, purpose, hasLogin } = desk.settings;
+  replace(find("purpose"), purposes.map((one) => h("option", { value: one, selected: one === purpose }, format.words(one))));
+  find("purpose-label").hidden = purposes.length < 2;
+  find("sign-out").hidden = !hasLogin;
+  choosePurpose(purpose);
+  showGlass(desk.settings);
   const chosen = find("kind").value;
   replace(find("kind"), h("option", { value: "" }, "Anything"), kinds.map((kind) => h("option", { value: kind.name }, kind.label)));
   find("kind").value = chosen;
@@ -137,7 +190,7 @@ async function open(by, quiet = false) {
     if (quiet && error instanceof Unreachable) return keepShown();
     return failed(error, () => open(by));
   }
-  renderSources(answer.sources, answer.ms);
+  renderSources(desk.settings, answer.sources, answer.ms);
   const ambiguous = errorOf(answer, "IDENTITY_AMBIGUOUS");
   const unlinked = errorOf(answer, "IDENTITY_UNLINKED");
   if (answer.customer) return showCustomer(by, answer, quiet);
@@ -172,7 +225,7 @@ function begin(value, quiet = false) {
   find("main").setAttribute("aria-busy", "true");
   if (!quiet) {
     setState("loading");
-    renderSources(null);
+    renderSources(desk.settings, null);
     say("Asking all systems.");
   }
   return desk.running;
@@ -180,7 +233,8 @@ function begin(value, quiet = false) {
 
 function failed(error, again) {
   if (error.name === "AbortError") return;
-  renderSources([]);
+  if (error instanceof SignedOut) return showLogin();
+  renderSources(desk.settings, []);
   const text = error instanceof Unreachable ? "Roundview does not answer" : "This page is out of date";
   showNotice("bad", text, error instanceof Unreachable ? "Nothing is known about the caller yet. Check the connection, then try again." : "Reload it.", again);
 }
@@ -197,23 +251,28 @@ async function refetch() {
   await open(desk.asked, true);
 }
 
+// Returns what refused the settings, as text.
 async function adoptSettings(isNeeded = false) {
   let response;
   try {
-    response = await fetch("/desk/context", { headers: desk.etag ? { "if-none-match": desk.etag } : {} });
-  } catch {
-    return;
+    response = await call("/desk/context", { headers: desk.etag ? { "if-none-match": desk.etag } : {} });
+  } catch (error) {
+    if (error instanceof SignedOut && desk.settings) showLogin();
+    return error instanceof SignedOut ? "" : "Roundview does not answer. Try again.";
   }
-  if (response.status !== 200) return;
+  if (response.status === 304) return "";
+  if (response.status !== 200) return response.text();
   const settings = await response.json();
   desk.etag = response.headers.get("etag") || "";
-  if (settings.documents.view === desk.settings.documents.view) return;
+  const before = desk.settings;
   desk.settings = settings;
   fillKinds();
-  if (desk.asked && !isNeeded) {
-    say("The catalog changed. Asking all systems again.");
+  const isSame = before && ["view", "reveal"].every((name) => settings.documents[name] === before.documents[name]) && settings.purpose === before.purpose && settings.isEmergency === before.isEmergency;
+  if (!isSame && desk.asked && !isNeeded) {
+    say("What may be seen changed. Asking all systems again.");
     await open(desk.asked, true);
   }
+  return "";
 }
 
 // -- showing -----------------------------------------------------------------------------------
@@ -221,6 +280,7 @@ async function adoptSettings(isNeeded = false) {
 function setState(state) {
   document.body.dataset.state = state;
   find("customer").hidden = state !== "customer";
+  find("login").hidden = state !== "login";
   find("notice").hidden = state !== "notice";
   find("refetch").hidden = state !== "customer";
   if (state !== "loading") find("main").removeAttribute("aria-busy");
@@ -234,6 +294,8 @@ function showCustomer(by, answer, quiet) {
   if (!isSame) desk.filters = newFilters();
   desk.asked = by;
   desk.customerId = view.customer.customerId;
+  forgetRevealed(desk.settings.documents.reveal, desk.customerId);
+  find("said").textContent = "";
   renderHeader(find("head"), view);
   renderTimeline(find("timeline"), view, desk.filters);
   renderPanels(find("panels"), view);
@@ -276,7 +338,7 @@ function showSeveral(candidates) {
 
 function showNone(value, kinds, failedSources) {
   desk.asked = null;
-  const titles = failedSources.map((source) => titleOf(source.name));
+  const titles = failedSources.map((source) => titleOf(desk.settings, source.name));
   replace(find("notice"),
     h("h1", { id: "notice-title", tabindex: "-1" }, "Nobody found"),
     h("p", {}, "No system that answered knows ", h("strong", { class: "echo" }, value), ` as ${format.list(kinds.map((kind) => kindLabel(kind).toLowerCase()))}.`),
@@ -287,7 +349,7 @@ function showNone(value, kinds, failedSources) {
 
 function showUnlinked(error) {
   const { source, sourceKey } = error.extensions || {};
-  showNotice("warn", "The record exists, its person is not known", `${titleOf(source)}${sourceKey ? `, record ${sourceKey}` : ""}: it belongs to nobody that Roundview knows, such as a walk-in sale.`);
+  showNotice("warn", "The record exists, its person is not known", `${titleOf(desk.settings, source)}${sourceKey ? `, record ${sourceKey}` : ""}: it belongs to nobody that Roundview knows, such as a walk-in sale.`);
 }
 
 function showRefusal(error) {
@@ -312,56 +374,8 @@ function settle(text) {
   say(text);
 }
 
-function titleOf(name) {
-  const source = desk.settings.sources.find((one) => one.name === name);
-  return source ? source.title : name || "A system";
-}
-
-// null: being asked. Every source of the catalog has a chip, also one that was not asked.
-function renderSources(sources, ms) {
-  const asked = new Map((sources || []).map((source) => [source.name, source]));
-  const names = [...new Set([...desk.settings.sources.map((source) => source.name), ...asked.keys()])];
-  replace(find("sources"), names.map((name) => chip(name, asked.get(name), sources === null)));
-  find("timing").textContent = ms ? `answered in ${ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`}` : "";
-}
-
-function chip(name, source, isAsking) {
-  if (!source) {
-    return h("li", { class: "chip chip-idle" }, icon("idle"), h("span", { class: "chip-name" }, titleOf(name)), h("span", { class: "chip-state" }, isAsking ? "asking" : "not asked"));
-  }
-  const texts = { ok: format.age(source.ageMs) || "live", partial: "partial", failed: "failed" };
-  const odd = source.problems ? `${source.problems} unreadable` : "";
-  const reason = source.reason || odd || (source.status === "ok" ? "" : source.code);
-  return h("li", { class: `chip chip-${source.status}`, title: [reason, source.hint, source.asOf && `as of ${format.exactTime(source.asOf)}`, `${source.rows ?? 0} rows`].filter(Boolean).join(" · ") },
-    icon({ ok: "ok", partial: "warn", failed: "fail" }[source.status] || "idle"),
-    h("span", { class: "chip-name" }, titleOf(name)),
-    h("span", { class: "chip-state" }, texts[source.status] || source.status, reason && `: ${reason}`),
-    source.status === "ok" && source.ms !== undefined && source.ms !== null && h("span", { class: "chip-ms" }, `${Math.max(1, Math.round(source.ms))} ms`));
-}
-
 function say(text) {
   find("status").textContent = text;
-}
-
-// -- keeping the place over a refetch ----------------------------------------------------------
-
-function remember() {
-  const isOpen = [...document.querySelectorAll("details[open]")].map((node) => node.dataset.event ? `e${node.dataset.event}` : node.dataset.record);
-  const active = document.activeElement.closest("details");
-  return { opened: new Set(isOpen), active: active && (active.dataset.event ? `e${active.dataset.event}` : active.dataset.record) };
-}
-
-function restore({ opened, active }) {
-  for (const node of document.querySelectorAll("details")) {
-    const id = node.dataset.event ? `e${node.dataset.event}` : node.dataset.record;
-    if (!id) continue;
-    if (opened.has(id)) node.open = true;
-    if (id === active) node.querySelector("summary").focus();
-  }
-}
-
-function newFilters() {
-  return { kinds: new Set(), systems: new Set(), limit: 0 };
 }
 
 function onClick(event) {

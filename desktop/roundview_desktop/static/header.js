@@ -2,6 +2,7 @@
 import { badge, h, icon, replace } from "./dom.js";
 import * as format from "./format.js";
 import { alikeContacts } from "./panels.js";
+import { maskedValue } from "./reveal.js";
 import { allRows, anchorOf, isInFlight, isOpenCase, missingTitles, newestFirst, nodesOf, textOf } from "./view.js";
 
 const LINK_STATES = {
@@ -37,6 +38,13 @@ export function renderHeader(node, view) {
 
 // A survived value that tells where it comes from when it has the focus.
 export function valueOf(view, key, shown) {
+  const field = view.settings.customer.find((one) => one.key === key);
+  const origin = view.origin(key);
+  if (field && field.masked && origin) return maskedValue(valueWithOrigin(view, key, shown), field, origin);
+  return valueWithOrigin(view, key, shown);
+}
+
+function valueWithOrigin(view, key, shown) {
   const origin = view.origin(key);
   if (!origin) return h("span", { class: "value-text" }, shown);
   const id = `origin-${key}`;

@@ -20,7 +20,7 @@ export function listenToKeys(refetch) {
 
 function onKey(event, actions) {
   if (event.key === "Escape") closeOrigin();
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || find("help").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
   if (keysAreOff() || event.target.closest("input, select, textarea")) return;
   const action = actions[event.key] || (/^[1-6]$/.test(event.key) && (() => goToPanel(Number(event.key) - 1)));
   if (!action) return;

@@ -1,4 +1,5 @@
 // Decides what a typed text may identify, and asks the server about it.
+import { SignedOut, call } from "./session.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const INVISIBLE = /[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
@@ -56,7 +57,7 @@ export async function ask(documentId, by, signal) {
   let response;
   let answer;
   try {
-    response = await fetch("/graphql", {
+    response = await call("/graphql", {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ documentId, variables: { by } }),
@@ -65,7 +66,7 @@ export async function ask(documentId, by, signal) {
     });
     answer = await response.json();
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error.name === "AbortError" || error instanceof SignedOut) throw error;
     throw new Unreachable();
   }
   const errors = Array.isArray(answer.errors) ? answer.errors : [];

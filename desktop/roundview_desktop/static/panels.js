@@ -1,6 +1,7 @@
 // Decides which panels there are and how the rows of each entity read.
 import { badge, h, icon, replace } from "./dom.js";
 import * as format from "./format.js";
+import { maskedValue } from "./reveal.js";
 import { anchorOf, isInFlight, isOpenCase, newestFirst, readPage, recordId, textOf } from "./view.js";
 
 // `entities` share a panel; the first six panels answer the keys 1 to 6.
@@ -107,9 +108,11 @@ function sourceTag(view, row) {
 }
 
 export function fieldsOf(row, entity) {
-  const shown = entity.fields.filter((field) => !isEmpty(row[field.key]));
-  return h("dl", { class: "fields" }, shown.map((field) =>
-    h("div", {}, h("dt", {}, field.label), h("dd", {}, format.fieldValue(row[field.key], field, row)))));
+  const shown = entity.fields.filter((field) => field.masked || !isEmpty(row[field.key]));
+  return h("dl", { class: "fields" }, shown.map((field) => {
+    const value = format.fieldValue(row[field.key], field, row);
+    return h("div", {}, h("dt", {}, field.label), h("dd", {}, field.masked ? maskedValue(value, field, row) : value));
+  }));
 }
 
 export function originOf(view, row) {
