@@ -8,7 +8,7 @@ RUNTIME := .venv/.runtime
 INSTALLED := .venv/.installed
 OLDEST_DUCKDB := .venv/.duckdb-1.5.5
 PACKAGES := catalog/roundview_catalog identity/roundview_identity \
-	federation/roundview_federation graphql/roundview_graphql \
+	federation/roundview_federation graphql/roundview_graphql sql/roundview_sql \
 	desktop/roundview_desktop roundview
 
 .DEFAULT_GOAL := help

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from roundview_federation.engines.duckdb.pool import DuckDBEngine
     from roundview_federation.engines.trino.engine import TrinoEngine
     from roundview_federation.sql.answered import SqlResult
+    from roundview_federation.sql.arguments import Arguments, Described
     from roundview_federation.sql.explanation import Explanation
     from roundview_federation.sql.question import SqlQuestions
     from roundview_federation.sql.trino.running import TrinoQuestions
@@ -175,32 +177,37 @@ class Federation:
         question, params = whole_customer(self.catalog, decision, identifier, first)
         return question, await self.run(question, params, request)
 
-    async def sql(self, text: str, request: Request, *, engine: str = "auto") -> SqlResult:
+    async def sql(
+        self,
+        text: str,
+        request: Request,
+        *,
+        engine: str = "auto",
+        arguments: Arguments | None = None,
+    ) -> SqlResult:
         """Answers one SELECT over the canonical schema; read the result, or close it.
 
-        `engine` is auto, direct (none: refused where one is needed), embedded or trino. Raises
-        RequestError with SQLSTATE and position for what cannot be asked, SourceError where a
-        source failed (unless the request is partial), EngineError where finishing did.
+        `engine` is auto, direct (none: refused where one is needed), embedded or trino;
+        `arguments` are what is said for $1, $2 … Raises RequestError with SQLSTATE and position
+        for what cannot be asked, SourceError where a source failed (unless the request is
+        partial), EngineError where finishing did.
         """
-        questions, snapshot = self._questions(), self._current
-        snapshot.in_flight += 1
-        try:
-            with self._audit.refusals(request):
-                return await questions.run(text, request, self._engine(), choice=engine)
-        finally:
-            snapshot.in_flight -= 1
+        with self._asked(request) as questions:
+            return await questions.run(
+                text, request, self._engine(), choice=engine, arguments=arguments
+            )
+
+    async def describe_sql(self, text: str, types: tuple[str, ...], request: Request) -> Described:
+        """Returns columns and parameters of one SELECT; `types` are those that are declared."""
+        with self._asked(request) as questions:
+            return await questions.describe(text, types, request)
 
     async def explain_sql(
         self, text: str, request: Request, *, analyze: bool = False, engine: str = "auto"
     ) -> Explanation:
         """Says how `sql` answers a SELECT; with `analyze` it is answered, its rows dropped."""
-        questions, snapshot, own = self._questions(), self._current, self._engine()
-        snapshot.in_flight += 1
-        try:
-            with self._audit.refusals(request):
-                return await questions.explain(text, request, own, engine, analyze=analyze)
-        finally:
-            snapshot.in_flight -= 1
+        with self._asked(request) as questions:
+            return await questions.explain(text, request, self._engine(), engine, analyze=analyze)
 
     async def states(self) -> tuple[SourceState, ...]:
         """Returns whether each source may be asked, proved now."""
@@ -263,6 +270,16 @@ class Federation:
 
     # -- SQL -----------------------------------------------------------------------------------
 
+    @contextmanager
+    def _asked(self, request: Request) -> Iterator[SqlQuestions]:
+        questions, snapshot = self._questions(), self._current
+        snapshot.in_flight += 1
+        try:
+            with self._audit.refusals(request):
+                yield questions
+        finally:
+            snapshot.in_flight -= 1
+
     def _questions(self) -> SqlQuestions:
         # Imported here: Arrow and DuckDB take longer to import than a view takes to answer.
         from roundview_federation.sql.question import SqlQuestions
@@ -289,15 +306,11 @@ class Federation:
         told = self.catalog.engines.trino
         if told is None:
             return None
-        from roundview_federation.engines.trino.engine import TrinoEngine
-        from roundview_federation.engines.trino.settings import settings_of
-        from roundview_federation.sql.trino.running import TrinoQuestions
+        from roundview_federation.sql.trino.running import trino_questions
 
-        settings = settings_of(told, self.root, self._env)
-        if self._trino is None or self._trino.settings != settings:
-            # Answers of before a reload go on; their engine ends with them.
-            self._trino = TrinoEngine(settings)
-        return TrinoQuestions(self._trino, self._env)
+        found = trino_questions(told, self.root, self._env, self._trino)
+        self._trino = found.engine
+        return found
 
     def _engine(self) -> DuckDBEngine:
         from roundview_federation.engines.duckdb.pool import DuckDBEngine

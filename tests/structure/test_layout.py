@@ -19,6 +19,7 @@ PACKAGES = tuple(
         "identity/roundview_identity",
         "federation/roundview_federation",
         "graphql/roundview_graphql",
+        "sql/roundview_sql",
         "desktop/roundview_desktop",
         "roundview",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from cachetools import LRUCache
 from sqlglot import exp
@@ -10,12 +11,20 @@ from sqlglot import exp
 from roundview_federation.dialect.gate import gate
 from roundview_federation.request import Decision
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.arguments import (
+    Arguments,
+    Described,
+    bind,
+    describe,
+    plan_with,
+    spoken,
+)
 from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.fingerprint import Fingerprint, fingerprint
 from roundview_federation.sql.planned import PlannedQuery
-from roundview_federation.sql.planning import plan_query, plan_tree
+from roundview_federation.sql.planning import plan_tree
 from roundview_federation.sql.relations import visible
-from roundview_federation.sql.sharing import bound, plan_shared
+from roundview_federation.sql.sharing import Shared, bound, plan_shared
 from roundview_federation.sql.witness import Witness
 
 _MOST = 256
@@ -37,6 +46,9 @@ class Plans:
         self._free: LRUCache[_Key, frozenset[int]] = LRUCache(_MOST)
         self._shared: LRUCache[tuple[_Key, tuple[str, ...]], list[PlannedQuery]] = LRUCache(_MOST)
         """plans that questions share, by their shape and the constants that name them"""
+        self._described: LRUCache[tuple[str, tuple[str, ...], str], Described] = LRUCache(_MOST)
+        self._open: LRUCache[tuple[_Key, tuple[object, ...]], list[Shared]] = LRUCache(_MOST)
+        """plans of questions with parameters, by their types and what is NULL or a list"""
 
     def relations(self, decision: Decision) -> Relations:
         """Returns what everyone with the same rules can name; made once."""
@@ -63,24 +75,79 @@ class Plans:
             self._plans[key] = planned
         return planned
 
+    async def describe(self, text: str, types: tuple[str, ...], decision: Decision) -> Described:
+        """Returns the columns and parameters of a text; `types` are those that are declared."""
+        key = (text, types, decision.policy_shape)
+        found = self._described.get(key)
+        if found is None:
+            found = await asyncio.to_thread(describe, text, types, self.relations(decision))
+            self._described[key] = found
+        return found
+
+    async def prepare_with(
+        self,
+        text: str,
+        arguments: Arguments,
+        decision: Decision,
+        today: Callable[[str], str],
+        *,
+        allow_scan: bool,
+    ) -> PlannedQuery:
+        """Returns the plan of a text with $1, $2 …, shared by all values that allow it."""
+        planner, relations = self._snapshot.planner, self.relations(decision)
+        rest = tuple(type(said) for said in arguments.texts)
+        key = ((text, decision.policy_shape, allow_scan), (arguments.types, rest))
+        for known in self._open.get(key, ()):
+            found = bind(known, arguments, today, text)
+            if found is not None:
+                return found
+
+        def plan(tree: exp.Query, witness: Witness) -> PlannedQuery:
+            return plan_tree(
+                text, tree, planner, relations, witness, allow_scan=allow_scan, decision=decision
+            )
+
+        shared, planned = await asyncio.to_thread(plan_with, text, arguments, today, plan)
+        if shared.planned is not None:
+            self._open[key] = [shared, *self._open.get(key, ())][:_VARIANTS]
+        return planned
+
     async def as_written(
-        self, text: str, decision: Decision, *, allow_scan: bool, is_for_trino: bool = False
+        self,
+        text: str,
+        decision: Decision,
+        *,
+        allow_scan: bool,
+        is_for_trino: bool = False,
+        arguments: Arguments | None = None,
+        today: Callable[[str], str] = str,
     ) -> PlannedQuery:
         """Returns a plan of one text only: its residual has the constants, and no parameters.
 
         Trino reads the tables itself: for it, nothing is left to what our connectors prove.
         """
-        key = (text, decision.policy_shape, allow_scan, is_for_trino)
-        planned = self._written.get(key)
-        if planned is None:
-            planned = self._written[key] = await asyncio.to_thread(
-                plan_query,
+        planner, relations = self._snapshot.planner, self.relations(decision)
+
+        def plan() -> PlannedQuery:
+            tree = gate(text)
+            if arguments is not None:
+                spoken(tree, arguments, (), today)
+            return plan_tree(
                 text,
-                self._snapshot.planner,
-                self.relations(decision),
+                tree,
+                planner,
+                relations,
+                Witness(),
                 allow_scan=allow_scan,
                 decision=None if is_for_trino else decision,
             )
+
+        if arguments is not None:
+            return await asyncio.to_thread(plan)
+        key = (text, decision.policy_shape, allow_scan, is_for_trino)
+        planned = self._written.get(key)
+        if planned is None:
+            planned = self._written[key] = await asyncio.to_thread(plan)
         return planned
 
     def of_others(self, text: str, known: Fingerprint, key: _Key) -> PlannedQuery | None:

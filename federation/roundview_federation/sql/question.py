@@ -25,6 +25,7 @@ from roundview_federation.result import Found
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.aliases import with_todays_ids
 from roundview_federation.sql.answered import SqlResult
+from roundview_federation.sql.arguments import Arguments, Described
 from roundview_federation.sql.consenting import agreement_of
 from roundview_federation.sql.direct import MOST_ROWS
 from roundview_federation.sql.explanation import (
@@ -121,14 +122,21 @@ class SqlQuestions:
         return explained
 
     async def run(
-        self, text: str, request: Request, engine: DuckDBEngine, *, choice: str = AUTO
+        self,
+        text: str,
+        request: Request,
+        engine: DuckDBEngine,
+        *,
+        choice: str = AUTO,
+        arguments: Arguments | None = None,
     ) -> SqlResult:
         """Answers a text; raises RequestError, SourceError, EngineError, IdentityError.
 
-        `choice` is auto, direct, embedded or trino: what may finish the question.
+        `choice` is auto, direct, embedded or trino: what may finish the question. `arguments` are
+        what is said for its $1, $2 …
         """
         text = with_todays_ids(_known(choice, text), self._xref)
-        return await self._run(text, request, engine, choice=choice)
+        return await self._run(text, request, engine, choice=choice, arguments=arguments)
 
     async def _run(
         self,
@@ -138,6 +146,7 @@ class SqlQuestions:
         *,
         choice: str = AUTO,
         planned: PlannedQuery | None = None,
+        arguments: Arguments | None = None,
     ) -> SqlResult:
         snapshot = self.snapshot
         decision = snapshot.decide_for(request)
@@ -147,8 +156,10 @@ class SqlQuestions:
             # What it looks up is recorded by itself: this is what the records have in common.
             request = replace(request, trace_id=secrets.token_hex(8))
         if planned is None and choice == TRINO:
-            planned = await self.plans.as_written(
-                text, decision, allow_scan=request.allow_scan, is_for_trino=True
+            planned = await self._whole(text, arguments, request, decision)
+        elif planned is None and arguments is not None:
+            planned = await self.plans.prepare_with(
+                text, arguments, decision, self._today, allow_scan=request.allow_scan
             )
         elif planned is None:
             planned = await self.plans.prepare(text, decision, allow_scan=request.allow_scan)
@@ -164,7 +175,7 @@ class SqlQuestions:
         )
         try:
             result = await self._answered(
-                text, planned, request, decision, engine, choice, prepared - started
+                text, planned, request, decision, engine, choice, prepared - started, arguments
             )
             try:
                 await recorded.kept()
@@ -186,6 +197,7 @@ class SqlQuestions:
         engine: DuckDBEngine,
         choice: str,
         preparing: float,
+        arguments: Arguments | None = None,
     ) -> SqlResult:
         snapshot = self.snapshot
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
@@ -197,9 +209,7 @@ class SqlQuestions:
             if choice == TRINO:
                 return await self._on_trino(planned, asked, preparing)
             if choice == AUTO and not request.is_partial and self._is_large(planned):
-                whole = await self.plans.as_written(
-                    text, decision, allow_scan=request.allow_scan, is_for_trino=True
-                )
+                whole = await self._whole(text, arguments, request, decision)
                 try:
                     return await self._on_trino(whole, asked, preparing)
                 except RequestError as error:
@@ -267,9 +277,7 @@ class SqlQuestions:
     ) -> Explanation:
         """Puts the statement into an explanation, unless somebody must be looked up for it."""
         decision = self.snapshot.decide_for(request)
-        planned = await self.plans.as_written(
-            text, decision, allow_scan=request.allow_scan, is_for_trino=True
-        )
+        planned = await self._whole(text, None, request, decision)
         whole = explain(planned, {}, self.snapshot.connectors, decision)
         whole.engine, whole.reason = explained.engine, explained.reason
         if self._trino is None or any(is_ours(one.read.relation) for one in planned.reads.values()):
@@ -287,6 +295,28 @@ class SqlQuestions:
                 explained.reason += f", but {error.message}"
                 return explained
         return whole
+
+    async def describe(self, text: str, types: tuple[str, ...], request: Request) -> Described:
+        """Returns the columns of a text and what its $1, $2 … are; nothing is asked or planned."""
+        decision = self.snapshot.decide_for(request)
+        may_query(request, decision)
+        return await self.plans.describe(text, types, decision)
+
+    def _today(self, customer_id: str) -> str:
+        return self._xref.resolve_id(customer_id) or customer_id
+
+    async def _whole(
+        self, text: str, arguments: Arguments | None, request: Request, decision: Decision
+    ) -> PlannedQuery:
+        """Returns the plan of a question that is one statement of Trino."""
+        return await self.plans.as_written(
+            text,
+            decision,
+            allow_scan=request.allow_scan,
+            is_for_trino=True,
+            arguments=arguments,
+            today=self._today,
+        )
 
     async def _agreed(
         self, planned: PlannedQuery, decision: Decision, request: Request, engine: DuckDBEngine

@@ -66,7 +66,9 @@ def _shared(
         _replace(_candidates(tree, known), free)
         try:
             planned = plan(tree, Witness(known.texts))
-            decided = {number - 1 for number in _decided(planned, known)}
+            typed = frozenset(one.number + 1 for one in known.constants if one.type is not None)
+            numbers = decided_numbers(planned, typed, known.texts)
+            decided = {number - 1 for number in numbers}
         except ValuesDecide as needed:
             decided = {number - 1 for number in needed.numbers}
         except RequestError:
@@ -102,6 +104,16 @@ def bound(planned: PlannedQuery, texts: Sequence[str], shape: str) -> PlannedQue
     if direct is not None and direct.conditions:
         direct = _bound_direct(direct, texts)
     return replace(planned, shape=shape, reads=reads, direct=direct, values=values)
+
+
+def decided_numbers(
+    planned: PlannedQuery, typed: frozenset[int], texts: Sequence[str]
+) -> frozenset[int]:
+    """Returns the parameters whose texts are not values of the types that they are compared with.
+
+    `typed` are those that have a type of their own.
+    """
+    return frozenset(_decided(planned, typed, texts))
 
 
 def _candidates(tree: exp.Query, known: Fingerprint) -> dict[int, tuple[exp.Literal, Constant]]:
@@ -181,16 +193,14 @@ def _replace(candidates: Mapping[int, tuple[exp.Literal, Constant]], free: froze
             literal.replace(made)
 
 
-def _decided(planned: PlannedQuery, known: Fingerprint) -> Iterator[int]:
-    """Yields the parameters whose texts are not values of the types that they are compared with."""
-    typed = {one.number + 1 for one in known.constants if one.type is not None}
+def _decided(planned: PlannedQuery, typed: frozenset[int], texts: Sequence[str]) -> Iterator[int]:
     for number, type_ in planned.parameters.items():
         if number not in typed and type_.name not in _PLAIN:
             yield number
     for one in planned.reads.values():
         for value in [*one.conditions.values.values(), *(one.customers or ())]:
             for later in value if isinstance(value, list) else (value,):
-                if isinstance(later, Later) and later.value(known.texts) is None:
+                if isinstance(later, Later) and later.value(texts) is None:
                     yield later.number
 
 

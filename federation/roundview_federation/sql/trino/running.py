@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlglot import exp
 
+from roundview_catalog.engines import Trino
 from roundview_catalog.errors import EngineError, SourceError
 from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.engines.trino.engine import Answer, TrinoEngine
+from roundview_federation.engines.trino.settings import settings_of
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.trino.place import places_of, xref_of
 from roundview_federation.sql.planned import PlannedQuery, PlannedRead
@@ -25,6 +28,17 @@ from roundview_federation.sql.trino.statement import Statement, assembled, prope
 _MOST_OWN_ROWS = 200
 _UNREADABLE = "RV506"
 """What Trino says where one of its connectors fails."""
+
+
+def trino_questions(
+    told: Trino, root: Path, env: Mapping[str, str], known: TrinoEngine | None
+) -> TrinoQuestions:
+    """Returns what asks the Trino that a catalog names: the known one while it is the same."""
+    settings = settings_of(told, root, env)
+    if known is None or known.settings != settings:
+        # Answers of before a reload go on; their engine ends with them.
+        known = TrinoEngine(settings)
+    return TrinoQuestions(known, env)
 
 
 @dataclass(slots=True)

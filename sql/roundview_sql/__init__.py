@@ -1,0 +1,1 @@
+"""The door for BI tools: PostgreSQL's protocol over the canonical schema."""

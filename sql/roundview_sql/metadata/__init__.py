@@ -1,0 +1,1 @@
+"""Decides what clients are told about schemas, relations, columns and types."""
