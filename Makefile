@@ -12,7 +12,7 @@ PACKAGES := catalog/roundview_catalog identity/roundview_identity \
 	desktop/roundview_desktop roundview
 
 .DEFAULT_GOAL := help
-.PHONY: help install trino demo test test-duckdb canary check bench bench-rivals docs
+.PHONY: help install trino demo compose test test-duckdb canary check bench bench-rivals docs
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ trino: $(INSTALLED) ## fetch the Trino server and the Java that tests start (nee
 
 demo: $(RUNTIME) ## make the demo estate and serve it on http://127.0.0.1:8360
 	@exec $(BIN)/roundview demo --people $(PEOPLE) --port $(PORT) $(ARGS)
+
+compose: ## build and start docker-compose.yml: the estate on servers, with Trino
+	@deploy/secrets.sh
+	@docker compose up --build --detach
 
 test: $(INSTALLED) ## run every test; ends with a list of what was not run and why
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import duckdb
@@ -46,6 +46,18 @@ _BATCH = 5_000
 _MARK = "copied.json"
 _KINDS = (POSTGRES, MARIADB)
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class Reached(Protocol):
+    """A database server that answers on loopback."""
+
+    @property
+    def port(self) -> int:
+        """Where it answers."""
+
+    @property
+    def logins(self) -> Logins:
+        """Who fills it, and who reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +121,25 @@ def serving(estate: Estate, progress: Progress | None = None) -> Iterator[Server
         servers = Servers(postgres, mariadb)
         try:
             if is_new:
-                _in_own_loop(lambda: _fill(estate.directory, servers, report))
+                _in_own_loop(lambda: fill(estate.directory, postgres, mariadb, report))
                 _write_mark(mark, {**wanted, "password": logins.password})
             yield servers
         finally:
             servers.stop()
+
+
+async def fill(directory: Path, postgres: Reached, mariadb: Reached, report: Progress) -> None:
+    """Copies the rows of an estate's files into two servers; their readers may read them then.
+
+    A database that is there is made anew.
+    """
+    files = directory / crm.FILE, directory / mail.FOLDER, directory / pos.FILE
+    crm_, mail_, tills = crm_schema(), mail_schema(), pos_schema()
+    await _fill_postgres(postgres, "crm", crm_, lambda table: _sqlite_rows(files[0], table), report)
+    await _fill_postgres(
+        postgres, "mail", mail_, lambda table: _parquet_rows(files[1], table), report
+    )
+    await _fill_mariadb(mariadb, "pos", tills, lambda table: _sqlite_rows(files[2], table), report)
 
 
 @contextmanager
@@ -173,28 +199,15 @@ def _in_own_loop(work: Callable[[], Any]) -> None:
         raise failed[0]
 
 
-async def _fill(directory: Path, servers: Servers, report: Progress) -> None:
-    files = directory / crm.FILE, directory / mail.FOLDER, directory / pos.FILE
-    crm_, mail_, tills = crm_schema(), mail_schema(), pos_schema()
-    await _fill_postgres(
-        servers.postgres, "crm", crm_, lambda table: _sqlite_rows(files[0], table), report
-    )
-    await _fill_postgres(
-        servers.postgres, "mail", mail_, lambda table: _parquet_rows(files[1], table), report
-    )
-    await _fill_mariadb(
-        servers.mariadb, "pos", tills, lambda table: _sqlite_rows(files[2], table), report
-    )
-
-
 async def _fill_postgres(
-    server: Server,
+    server: Reached,
     database: str,
     schema: Schema,
     rows_of: Callable[[str], Rows],
     report: Progress,
 ) -> None:
     connection = await _postgres(server, "postgres")
+    await connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     await connection.execute(f"CREATE DATABASE {database}")
     await connection.close()
     connection = await _postgres(server, database)
@@ -221,7 +234,7 @@ async def _fill_postgres(
     await connection.close()
 
 
-async def _postgres(server: Server, database: str) -> asyncpg.Connection[Any]:
+async def _postgres(server: Reached, database: str) -> asyncpg.Connection[Any]:
     return await asyncpg.connect(
         host="127.0.0.1", port=server.port, user=server.logins.admin,
         password=server.logins.password, database=database, ssl=False,
@@ -229,7 +242,7 @@ async def _postgres(server: Server, database: str) -> asyncpg.Connection[Any]:
 
 
 async def _fill_mariadb(
-    server: Server,
+    server: Reached,
     database: str,
     schema: Schema,
     rows_of: Callable[[str], Rows],
@@ -242,7 +255,7 @@ async def _fill_mariadb(
         init_command="SET SESSION sql_mode = 'STRICT_ALL_TABLES', unique_checks = 0",
     )  # fmt: skip
     await connection.connect()
-    await connection.query(f"CREATE DATABASE {database}")
+    await connection.query(f"CREATE OR REPLACE DATABASE {database}")
     await connection.query(f"GRANT SELECT, SHOW VIEW ON {database}.* TO {server.logins.reader}@'%'")
     await connection.select_db(database)
     for statement in schema.tables:

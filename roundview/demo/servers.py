@@ -94,9 +94,7 @@ class Server:
 
     def url(self, database: str) -> str:
         """Returns the address of a database for the login that reads, as catalogs have it."""
-        password = quote(self.logins.password, safe="")
-        at = f"127.0.0.1:{self.port}"
-        return f"{self.kind.scheme}://{self.logins.reader}:{password}@{at}/{database}"
+        return url_of(self.kind, self.port, self.logins, database)
 
     def stop(self) -> None:
         """Ends the server and waits for it."""
@@ -109,6 +107,12 @@ class Server:
             self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def url_of(kind: Kind, port: int, logins: Logins, database: str) -> str:
+    """Returns the address of a database on loopback for the login that reads."""
+    password = quote(logins.password, safe="")
+    return f"{kind.scheme}://{logins.reader}:{password}@127.0.0.1:{port}/{database}"
 
 
 def programs_of(kind: Kind) -> Mapping[str, Path] | None:

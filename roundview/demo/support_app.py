@@ -224,6 +224,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="roundview.demo.support_app", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the support database")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument(
+        "--token-file", type=Path, help=f"the token that callers show; else {TOKEN_VARIABLE}"
+    )
     parser.add_argument("--latency-ms", type=float, default=0, help="added to each answer")
     parser.add_argument("--rate", type=float, default=RATE, help="requests per second")
     parser.add_argument(
@@ -231,6 +234,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     token = os.environ.get(TOKEN_VARIABLE, "")
+    if given.token_file is not None and given.token_file.is_file():
+        token = given.token_file.read_text(encoding="utf-8").strip()
     if not token:
         print(f"set {TOKEN_VARIABLE}", file=sys.stderr)  # noqa: T201
         return 2

@@ -63,6 +63,9 @@ def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> exp.Select:
     wanted = _wanted(unfolded, asked.outputs)
     named = {name: _of_person(name, fields, asked) or fields.field(name) for name in wanted}
     named |= {name: fields.field(name) for name in _alternatives(unfolded, named)}
+    # What is asked of the source is known once every column that is needed outside was named.
+    is_linked = asked.xref is not None and _is_linked(wanted, fields, asked)
+    person = fields.person() if is_linked else None
     inner = _raw_rows(unfolded, raw, place, asked)
     canonical = exp.Select(
         expressions=[
@@ -71,10 +74,10 @@ def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> exp.Select:
         ]
         or [exp.alias_(exp.Null(), "_", quoted=True)]
     ).from_(_derived(inner, "r"), copy=False)
-    if _is_linked(wanted, fields, asked) and asked.xref is not None:
+    if person is not None and asked.xref is not None:
         canonical = canonical.join(
             _derived(_links(asked.xref, unfolded.source.name), "x"),
-            on=exp.EQ(this=_link("source_key"), expression=fields.person()),
+            on=exp.EQ(this=_link("source_key"), expression=person),
             join_type="LEFT",
             copy=False,
         )
