@@ -21,17 +21,7 @@ START = date(2024, 1, 1)
 def between_days(low: int | None, high: int | None) -> messages.Domain:
     """Returns the domain of days, counted from that of the first row."""
     shift = (START - date(1970, 1, 1)).days
-    domain = between(*(None if one is None else one + shift for one in (low, high)))
-    known = domain.values
-    assert known is not None
-    assert known.ranges is not None
-    for one in known.ranges.ranges or []:
-        for marker in (one.low, one.high):
-            held = marker.value if marker is not None else None
-            if held is not None and held.bigint is not None:
-                held.date = messages.Integers(values=held.bigint.values)
-                held.bigint = None
-    return domain
+    return _as_kind(between(*(None if one is None else one + shift for one in (low, high))), "date")
 
 
 async def test_random_constraints_lose_no_row(demo: Served) -> None:
@@ -86,16 +76,20 @@ def _condition(dice: random.Random, kind: str, present: list[Any]) -> Any:
 
 def _of_kind(domain: messages.Domain, kind: str) -> messages.Domain:
     """Says 32-bit values as Trino does."""
-    if kind == "integer":
-        known = domain.values
-        assert known is not None
-        assert known.ranges is not None
-        for one in known.ranges.ranges or []:
-            for marker in (one.low, one.high):
-                held = marker.value if marker is not None else None
-                if held is not None and held.bigint is not None:
-                    held.integer = messages.Integers(values=held.bigint.values)
-                    held.bigint = None
+    return _as_kind(domain, "integer") if kind == "integer" else domain
+
+
+def _as_kind(domain: messages.Domain, kind: str) -> messages.Domain:
+    """Has the 64-bit bounds of a domain travel in the block of another kind."""
+    known = domain.values
+    assert known is not None
+    assert known.ranges is not None
+    for one in known.ranges.ranges or []:
+        for marker in (one.low, one.high):
+            held = marker.value if marker is not None else None
+            if held is not None and held.bigint is not None:
+                setattr(held, kind, messages.Integers(values=held.bigint.values))
+                held.bigint = None
     return domain
 
 

@@ -170,3 +170,15 @@ async def test_an_api_is_asked_for_its_list_where_keys_need_too_many_calls(
         "support", "tickets", ["id", "user_id"], keys=(["user_id"], [integers(*wanted)])
     )
     assert Counter(found) == Counter(row for row in every if row[1] in set(users[::2]))
+
+
+async def test_a_filter_that_finds_more_than_its_column_loses_no_row(client: ThriftClient) -> None:
+    users = dict(await client.scan("support", "users", ["email", "id"]))
+    found = await client.scan("support", "user_emails", ["address", "is_default"])
+    others = [address for address, is_default in found if not is_default and address not in users]
+    assert others
+    usual = next(iter(users))
+    keys = (["email"], [texts(others[0], usual)])
+    assert await client.scan("support", "users", ["id"], keys=keys) == [(users[usual],)]
+    only = (["email"], [texts(*others[:2], "nobody@nowhere.example")])
+    assert await client.scan("support", "users", ["id"], keys=only) == []

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from roundview_catalog.errors import RequestError
+from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.expressions import conjuncts
 from roundview_catalog.model import Limits, SourceColumn
 from roundview_federation.bridge.domains import (
@@ -108,8 +108,8 @@ async def batches(
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     """Yields the rows of a split; raises SourceError, and RV117 above the row cap.
 
-    Where more calls would be needed for lists of keys than a source takes, it is asked for the
-    table instead, if that is possible.
+    Where more calls would be needed for lists of keys than a source takes, or where its filter
+    finds other rows than those of the keys, it is asked for the table instead, if that is possible.
     """
     call = connector.compile(one.fragment)
     per_call = getattr(call, "keys_per_call", 0)
@@ -118,12 +118,24 @@ async def batches(
         with suppress(RequestError):
             call = connector.compile(_without_lists(one.fragment))
     count = 0
-    async with aclosing(connector.batches(call, one.params, deadline)) as found:
-        async for batch in found:
-            count += batch.num_rows
-            if count > one.row_cap:
-                raise too_many_rows(table)
-            yield one.shown(batch)
+    while True:
+        try:
+            async with aclosing(connector.batches(call, one.params, deadline)) as found:
+                async for batch in found:
+                    count += batch.num_rows
+                    if count > one.row_cap:
+                        raise too_many_rows(table)
+                    yield one.shown(batch)
+        except SourceError as error:
+            # A filter of an API may find rows by more than the column: then none has the keys.
+            if error.code != "RV403" or not per_call or count:
+                raise
+            with suppress(RequestError):
+                call, per_call = connector.compile(_without_lists(one.fragment)), 0
+            if per_call:
+                raise
+        else:
+            return
 
 
 def too_many_rows(table: BridgedTable) -> RequestError:
