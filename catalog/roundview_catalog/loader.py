@@ -20,8 +20,8 @@ from roundview_catalog.document import LARGEST, Document, read
 from roundview_catalog.engines import engines_of
 from roundview_catalog.errors import CatalogError, Position, Problem
 from roundview_catalog.mapping import check_mirrors
-from roundview_catalog.model import Catalog, Deadlines, Source
-from roundview_catalog.policy import Policy
+from roundview_catalog.model import Canonical, Catalog, Deadlines, Source
+from roundview_catalog.policy import Policy, PolicyTest
 from roundview_catalog.policy_file import read_policy
 from roundview_catalog.policy_tests import read_policy_tests
 from roundview_catalog.report import Report, TooManyProblems, did_you_mean
@@ -39,7 +39,8 @@ def load(root: Path, *, env: Mapping[str, str] | None = None) -> Catalog:
     """Returns the catalog of a folder; raises CatalogError with every problem.
 
     Nothing is asked of a source. With `env`, references such as `${env:POS_URL}` that lead
-    nowhere are problems; they stay unresolved in the catalog.
+    nowhere are problems; they stay unresolved in the catalog. Mistakes in policy_tests.yaml are
+    not: a role that must go at once goes, whatever tests still name it.
 
     >>> catalog = load(Path("catalog"), env=os.environ)
     """
@@ -54,7 +55,7 @@ def load(root: Path, *, env: Mapping[str, str] | None = None) -> Catalog:
 def check(root: Path, *, env: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """Returns every problem of a catalog folder, sorted by place."""
     report = Report()
-    _load_all(root, report, env)
+    _load_all(root, report, env, tests=report)
     return tuple(sorted(set(report.problems)))
 
 
@@ -141,16 +142,20 @@ class _Files:
         return digest.hexdigest()[:16]
 
 
-def _load_all(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog | None:
+def _load_all(
+    root: Path, report: Report, env: Mapping[str, str] | None, tests: Report | None = None
+) -> Catalog | None:
     try:
-        return _load(root, report, env)
+        return _load(root, report, env, tests or Report())
     except TooManyProblems as full:
         # It may be the report of one part, which nobody joined to ours any more.
         report.problems += [one for one in full.problems if one not in report.problems]
         return None
 
 
-def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog | None:
+def _load(
+    root: Path, report: Report, env: Mapping[str, str] | None, of_tests: Report
+) -> Catalog | None:
     files = _Files(root, report)
     main = files.document(_MAIN)
     if _MAIN not in files.texts and not report.problems:
@@ -180,7 +185,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
     _check_written(files, report)
     policy = files.document("policy.yaml")
     rules = read_policy(policy, canonical, report) if policy is not None else Policy()
-    tests = files.document(_TESTS)
+    tests = files.document(_TESTS, of_tests)
     access = files.document("access.yaml")
     if settings is None or main is None:
         return None
@@ -192,9 +197,7 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
         canonical=canonical,
         sources=sources,
         policy=rules,
-        policy_tests=read_policy_tests(tests, rules, canonical, report)
-        if tests is not None
-        else (),
+        policy_tests=_policy_tests(tests, rules, canonical, of_tests),
         survivorship=survivorship(settings, main, canonical, files.source_names, report),
         deadlines=Deadlines(
             view=settings.deadlines.view, probe=settings.deadlines.probe, sql=settings.deadlines.sql
@@ -202,6 +205,17 @@ def _load(root: Path, report: Report, env: Mapping[str, str] | None) -> Catalog 
         engines=engines_of(settings.engines),
         access=read_access(access, report) if access is not None else Access(),
     )
+
+
+def _policy_tests(
+    document: Document | None, policy: Policy, canonical: Canonical, report: Report
+) -> tuple[PolicyTest, ...]:
+    if document is None:
+        return ()
+    try:
+        return read_policy_tests(document, policy, canonical, report)
+    except TooManyProblems:
+        return ()
 
 
 def _forget_positions(catalog: Catalog) -> None:

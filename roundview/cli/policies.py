@@ -166,8 +166,12 @@ def prove(
 async def _judged(root: Path, *, is_offline: bool) -> list[Judged]:
     from roundview.client import open_federation
     from roundview.policy_testing import judged_live, judged_offline
-    from roundview_catalog.loader import load
+    from roundview_catalog.errors import CatalogError
+    from roundview_catalog.loader import check, load
 
+    problems = check(root)
+    if problems:
+        raise CatalogError(problems)
     loaded = load(root)
     if is_offline or not any(one.questions for one in loaded.policy_tests):
         return [judged_offline(loaded, one) for one in loaded.policy_tests]

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from roundview.cli import app
 from roundview.demo.estate import Estate
+from roundview_catalog import loader
 from roundview_federation.federation import Federation
 
 ENV = {"SHOP_DB": "/nowhere.db", "DESK_URL": "https://desk.example", "DESK_TOKEN": "x"}
@@ -264,3 +265,11 @@ tests:
     ]
     assert told["failures"][4].startswith("question 3, it is refused: RV121")
     assert len(told["failures"]) == 5
+
+
+def test_a_role_goes_whatever_tests_still_name_it(folder: Path) -> None:
+    tests = "tests:\n  old:\n    roles: [gone]\n"
+    (folder / "catalog/policy_tests.yaml").write_text(tests, encoding="utf-8")
+    assert set(loader.load(folder / "catalog").policy.roles) == {"agent", "shop"}
+    done = CliRunner().invoke(app, ["policy", "test", str(folder / "catalog")])
+    assert (done.exit_code, "unknown role gone" in done.stderr) == (1, True)
