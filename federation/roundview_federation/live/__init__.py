@@ -11,6 +11,7 @@ files      buckets and declared columns of files
 indexes    what the views ask by key, by the source's own EXPLAIN
 paths      access paths, filters and projections of an API, each by a real call
 sizes      how large tables are, so that strategies know
+on_trino   whether Trino reads the same tables with the same types
 ways       tables of an API that can be asked in one way each
 """
 

@@ -20,6 +20,7 @@ from roundview_federation.live.facts import (
 from roundview_federation.live.files import prove_buckets, prove_texts
 from roundview_federation.live.findings import Finding, Verdict
 from roundview_federation.live.indexes import prove_identifiers, prove_person_keys
+from roundview_federation.live.on_trino import is_on_trino, prove_on_trino
 from roundview_federation.live.paths import prove_paths
 from roundview_federation.live.places import Places
 from roundview_federation.live.schema import prove_schema
@@ -73,6 +74,8 @@ async def prove_source(
         findings.append(await _read_only(subject))
         subject.live = await connector.introspect()
         proofs = tuple(_proofs(source.connector))
+        if is_on_trino(subject):
+            proofs += (("tables on Trino", prove_on_trino),)
         for at, (stage, proof) in enumerate(proofs):
             if progress is not None:
                 progress(stage, at, len(proofs))

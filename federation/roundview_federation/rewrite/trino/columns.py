@@ -68,17 +68,11 @@ class RawColumns:
         alias, declared = self._alias(column), self.declared(column)
         table = self.unfolded.source.tables[self.unfolded.aliases[alias]]
         named = exp.column(self.place.column(column.name, table), table=alias, quoted=True)
-        if self.place.is_bridged:
-            return _restored(named, declared)
-        return read(named, declared, self.unfolded.source.connector)
+        return own_value(named, declared, self.place, self.unfolded.source.connector)[0]
 
     def type_of(self, column: exp.Column) -> PgType:
         """Returns the type of a column as it is read; raises RequestError RV103."""
-        declared = self.declared(column)
-        if self.place.is_bridged and declared.type.kind is Kind.DECIMAL:
-            # Of unknown digits it travels as its text.
-            return type_of(declared) if is_exact(declared.type) else TEXT
-        return type_of(declared)
+        return _type_at(self.declared(column), self.place)
 
     def declared(self, column: exp.Column) -> SourceColumn:
         """Returns what the catalog says of a column of the branch's own tables."""
@@ -89,6 +83,16 @@ class RawColumns:
 
     def _alias(self, column: exp.Column) -> str:
         return column.table or next(iter(self.unfolded.aliases))
+
+
+def own_value(
+    named: exp.Expr, column: SourceColumn, place: Place, connector: str
+) -> tuple[exp.Expr, PgType]:
+    """Returns a column of a table in Trino as a value, and its type; raises RequestError RV103."""
+    type_ = _type_at(column, place)
+    if place.is_bridged:
+        return _restored(named, column), type_
+    return read(named, column, connector), type_
 
 
 def type_of(column: SourceColumn) -> PgType:
@@ -129,6 +133,13 @@ def read(own: exp.Expr, column: SourceColumn, connector: str) -> exp.Expr:
     if type_ is TIMESTAMPTZ:
         return utc(cast_to(own, TIMESTAMPTZ))
     return cast_to(own, type_)
+
+
+def _type_at(column: SourceColumn, place: Place) -> PgType:
+    if place.is_bridged and column.type.kind is Kind.DECIMAL:
+        # Of unknown digits it travels as its text.
+        return type_of(column) if is_exact(column.type) else TEXT
+    return type_of(column)
 
 
 def _restored(named: exp.Expr, column: SourceColumn) -> exp.Expr:
