@@ -18,7 +18,7 @@ from roundview.view import plain
 
 if TYPE_CHECKING:
     from roundview.view import CustomerView, Records
-    from roundview_federation.result import SourceStatus
+    from roundview_federation.result import SourceStatus, Withheld
     from roundview_federation.snapshot import SourceState
 
 _WIDEST_CELL = 28
@@ -72,8 +72,20 @@ def show_customer(view: CustomerView, out: Console) -> None:
     for entity, records in view.entities.items():
         if records.rows or records.missing:
             _show_records(entity, records, out)
+    for line in _withheld(view.withheld):
+        out.print(Text(line, style="yellow"))
     out.print()
     show_statuses(view.sources, out)
+
+
+def _withheld(places: Sequence[Withheld]) -> Iterable[str]:
+    by_reason: dict[tuple[str, bool], list[str]] = {}
+    for one in places:
+        named = label(f"{one.entity}_{one.field}".rstrip("_"))
+        by_reason.setdefault((one.purpose, one.is_known), []).append(named)
+    for (purpose, is_known), names in by_reason.items():
+        why = f"no consent to {purpose} is known" if is_known else "consents cannot be read"
+        yield f"withheld, {why}: {', '.join(names)}"
 
 
 def show_statuses(sources: Sequence[SourceStatus], out: Console) -> None:

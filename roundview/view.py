@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from roundview_federation.plan import Question, Section
-    from roundview_federation.result import Output, Result, Rows, SourceStatus, Survived
+    from roundview_federation.result import Output, Result, Rows, SourceStatus, Survived, Withheld
 
 _HEAD = 4
 _BIGGEST_JSON_INTEGER = 2**53
@@ -41,7 +41,8 @@ class CustomerView:
     """Everything known of one customer at one moment.
 
     `fields` are the survived fields (`full_name`, `email` …), `entities` the records behind
-    and around them, `provenance` the origin of each survived field.
+    and around them, `provenance` the origin of each survived field, `withheld` what is not shown
+    for want of consent.
 
     >>> view.fields["full_name"], view["sales_order"].rows[0]["grand_total"]  # doctest: +SKIP
     """
@@ -53,6 +54,7 @@ class CustomerView:
     provenance: Mapping[str, Survived]
     sources: tuple[SourceStatus, ...]
     fetched_at: datetime
+    withheld: tuple[Withheld, ...] = ()
 
     def __getitem__(self, entity: str) -> Records:
         return self.entities[entity]
@@ -98,6 +100,16 @@ class CustomerView:
                 for name, survived in self.provenance.items()
             },
             "sources": [source_dict(source) for source in self.sources],
+            "withheld": [
+                {
+                    "code": "CONSENT_WITHHELD",
+                    "entity": one.entity,
+                    "field": one.field or None,
+                    "purpose": one.purpose,
+                    "retryable": not one.is_known,
+                }
+                for one in self.withheld
+            ],
         }
 
 
@@ -135,6 +147,7 @@ def view_of(question: Question, result: Result) -> CustomerView | None:
         provenance=provenance,
         sources=result.sources,
         fetched_at=result.fetched_at,
+        withheld=result.withheld,
     )
 
 

@@ -1,23 +1,25 @@
-"""Decides which customers agreed to the purpose of a question, by their consents of now."""
+"""Decides which customers agreed to the purpose of a question, and what is withheld of others."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sqlglot import exp
 
+from roundview_federation.execute.consents import UNKNOWN
 from roundview_federation.execute.rounds import Customers, gather
 from roundview_federation.plan import Lookup, Plan, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.result import Found
-from roundview_federation.rewrite.consents import needs_any
+from roundview_federation.result import Agreed, Found, Withheld
+from roundview_federation.rewrite.consents import needs, needs_all, needs_any
 from roundview_federation.snapshot import Snapshot
 from roundview_identity.store import Xref
 
+CUSTOMER = "customer"
 _WHO = "who"
 _GIVEN, _REFUSED = "given", "refused"
 
@@ -31,7 +33,7 @@ async def being_read(
     xref: Xref,
     deadline: Deadline,
     clock: Callable[[], datetime],
-) -> AsyncIterator[asyncio.Task[frozenset[str]] | None]:
+) -> AsyncIterator[asyncio.Task[Agreed] | None]:
     """Reads the consents of customers beside their records; None where no plan needs them."""
     if not any(needs_any(decision, one.section.entity) for one in plan.sections.values()):
         yield None
@@ -52,7 +54,7 @@ async def agreed(
     xref: Xref,
     deadline: Deadline,
     clock: Callable[[], datetime],
-) -> frozenset[str]:
+) -> Agreed:
     """Returns the customers who have a consent that is given and none that is refused.
 
     They are nobody where a source that has consents did not answer, or not with everything: what
@@ -60,7 +62,7 @@ async def agreed(
     """
     found = [Found(one) for one in ids]
     if not found:
-        return frozenset()
+        return Agreed(frozenset())
     sections = _sections(decision)
     question = Question(f"consent:{decision.purpose}", (Lookup(_WHO),), ())
     plan = await snapshot.planner.prepare(question, decision, hidden=lambda: sections)
@@ -76,15 +78,63 @@ async def agreed(
     )
     reads = {name: read.section for name, read in plan.hidden.items()}
     if any(gathered.failures.get(one) or one in gathered.truncated for one in reads.values()):
-        return frozenset()
+        return UNKNOWN
     having = {name: gathered.rows[section] for name, section in reads.items()}
-    return frozenset(
-        one.customer_id
-        for index, one in enumerate(found)
-        if one.customer_id is not None
-        and having[_GIVEN].get(index)
-        and not having.get(_REFUSED, {}).get(index)
+    return Agreed(
+        frozenset(
+            one.customer_id
+            for index, one in enumerate(found)
+            if one.customer_id is not None
+            and having[_GIVEN].get(index)
+            and not having.get(_REFUSED, {}).get(index)
+        )
     )
+
+
+def withheld(
+    plan: Plan,
+    customers: Mapping[str, Customers],
+    decision: Decision,
+    origins: Mapping[str, tuple[str, str]],
+    agreed: Agreed | None,
+) -> tuple[Withheld, ...]:
+    """Returns what of an answer is withheld, in the order asked; `origins`: field of a customer.
+
+    >>> # contact_point_email needs consent: (Withheld("contact_point_email", "", …),)
+    """
+    if agreed is None:
+        return ()
+    places: dict[tuple[str, str], dict[str, None]] = {}
+    for lookup, place in _asked_places(plan, decision, origins):
+        without = [one for one in customers[lookup].ids if one and one not in agreed.ids]
+        if without:
+            places.setdefault(place, {}).update(dict.fromkeys(without))
+    return tuple(
+        Withheld(entity, field, decision.purpose, tuple(ids), agreed.is_known)
+        for (entity, field), ids in places.items()
+    )
+
+
+def _asked_places(
+    plan: Plan, decision: Decision, origins: Mapping[str, tuple[str, str]]
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yields the lookup and the place of everything that is asked for and needs consent."""
+    for customer in plan.customer.values():
+        lookup = plan.sections[customer.reads[0]].section.lookup
+        for field in customer.columns:
+            entity, column = origins.get(field, ("", ""))
+            if needs_all(decision, entity) or needs(decision, entity, column):
+                yield lookup, (CUSTOMER, field)
+    for name in plan.outputs:
+        section = above = plan.sections[name].section
+        while above.parent:
+            above = plan.sections[above.parent].section
+        if needs_all(decision, section.entity):
+            yield above.lookup, (section.entity, "")
+            continue
+        for field in section.columns:
+            if needs(decision, section.entity, field):
+                yield above.lookup, (section.entity, field)
 
 
 def _sections(decision: Decision) -> tuple[Section, ...]:

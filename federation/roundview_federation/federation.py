@@ -15,7 +15,7 @@ from roundview_catalog.loader import load
 from roundview_catalog.model import Catalog
 from roundview_federation.access.principals import DEMO, Authenticator
 from roundview_federation.access.versions import PolicyVersions
-from roundview_federation.agreement import being_read
+from roundview_federation.agreement import being_read, withheld
 from roundview_federation.audit.log import AuditLog, AuditPlace
 from roundview_federation.audit.questions import Questions
 from roundview_federation.candidates import with_candidates
@@ -367,7 +367,8 @@ class Federation:
             who.ids = [one.customer_id for one in kept]
             restate(plan.sections, who, gathered, name)
         outputs = finish(plan, gathered, customers, bound, self._seal)
-        return Result(found, outputs, gathered.statuses, self.clock())
+        without = withheld(plan, customers, decision, canonical.customer_fields, gathered.agreed)
+        return Result(found, outputs, gathered.statuses, self.clock(), without)
 
     def _snapshot(self, version: str) -> Snapshot:
         if version and version != self._current.catalog.version:

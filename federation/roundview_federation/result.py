@@ -103,6 +103,30 @@ class SourceStatus:
     noted: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The customers who agreed to a purpose: nobody where that is not known."""
+
+    ids: frozenset[str]
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What is not shown of some customers for want of their consent to a purpose.
+
+    `field` "" means whole rows of the entity. It is said of whatever was asked for and needs
+    consent, so that nobody learns whether there is anything. Where consents were not read,
+    `is_known` is False, and all customers are named.
+    """
+
+    entity: str
+    field: str
+    purpose: str
+    customers: tuple[str, ...]
+    is_known: bool = True
+
+
 @dataclass(slots=True)
 class Result:
     """The answer to one question."""
@@ -111,6 +135,7 @@ class Result:
     outputs: dict[str, Output]
     sources: tuple[SourceStatus, ...]
     fetched_at: datetime
+    withheld: tuple[Withheld, ...] = ()
 
     @property
     def complete(self) -> bool:

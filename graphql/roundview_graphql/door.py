@@ -18,7 +18,7 @@ from roundview_federation.access.policy import purpose_of
 from roundview_federation.plan import Question
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.result import Result, SourceStatus
-from roundview_graphql.failures import MOST_ERRORS, Problem, shown
+from roundview_graphql.failures import MOST_ERRORS, Problem, shown, shown_withheld
 from roundview_graphql.fallback import execute_over
 from roundview_graphql.limits import Limits
 from roundview_graphql.mutations import reveal_over
@@ -281,10 +281,13 @@ def _without_data(operations: Operations, ready: Ready) -> Answer:
 
 
 def _extensions(result: Result) -> Problem:
-    return {
+    told: Problem = {
         "complete": result.complete,
         "sources": [_source(status, result) for status in result.sources],
     }
+    if result.withheld:
+        told["withheld"] = [shown_withheld(one) for one in result.withheld]
+    return told
 
 
 def _source(status: SourceStatus, result: Result) -> Problem:

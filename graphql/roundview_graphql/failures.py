@@ -8,12 +8,14 @@ from typing import Any
 from graphql import GraphQLError
 
 from roundview_catalog.errors import CODES, RoundviewError
-from roundview_federation.result import Candidate
+from roundview_federation.result import Candidate, Withheld
+from roundview_graphql.names import camel
 
 MOST_ERRORS = 100
 """Errors of one answer; a source that fails below 200 parents need not say so 200 times."""
 
 Problem = dict[str, Any]
+_WITHHELD = "RV305"
 
 
 def shown(error: RoundviewError, path: Sequence[str | int] | None = None) -> Problem:
@@ -36,6 +38,22 @@ def shown(error: RoundviewError, path: Sequence[str | int] | None = None) -> Pro
     if path is not None:
         problem["path"] = list(path)
     return problem
+
+
+def shown_withheld(one: Withheld) -> Problem:
+    """Returns what is withheld as answers say it; a `field` of null means whole rows."""
+    row = CODES[_WITHHELD]
+    why = "no consent is known" if one.is_known else "consents cannot be read"
+    return {
+        "code": row.graphql,
+        "rv": row.code,
+        "message": f"withheld for the purpose {one.purpose}: {why}",
+        "entity": camel(one.entity),
+        "field": camel(one.field) or None,
+        "purpose": one.purpose,
+        "customers": list(one.customers),
+        "retryable": not one.is_known,
+    }
 
 
 def shown_mistake(error: GraphQLError) -> Problem:

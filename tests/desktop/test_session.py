@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.desktop.conftest import NOW, Answers, Desk, ada, make_catalog, readable
+from tests.desktop.conftest import NOW, Answers, Desk, ada, found, make_catalog, readable
 from tests.desktop.test_safety import CONTRAST, SMALL, STRUCTURE, UNNAMED
 
 from roundview_desktop.page import Caller, PageContext, page_context
@@ -175,6 +175,27 @@ async def test_who_has_one_purpose_need_not_choose(desk: Desk) -> None:
     for hidden in ("#purpose-label", "#glass", "#sign-out", "#emergency"):
         assert await desk.page.is_hidden(hidden)
     assert await desk.page.locator(".reveal").count() == 0
+
+
+async def test_what_is_withheld_without_consent_is_named(desk: Desk, answers: Answers) -> None:
+    def reply(withheld: list[dict[str, Any]]) -> Callable[..., Any]:
+        status, body = found(ada())
+        body["extensions"]["withheld"] = withheld
+        return lambda _: (status, body)
+
+    label = {"code": "CONSENT_WITHHELD", "purpose": "marketing", "retryable": False}
+    places = (("customer", "email"), ("contactPointEmail", None), ("consent", "topic"))
+    withheld = [{**label, "entity": entity, "field": field} for entity, field in places]
+    answers.replies["a@example.org"] = reply(withheld)
+    answers.replies["b@example.org"] = reply([{**one, "retryable": True} for one in withheld])
+    await desk.go(ASKED)
+    assert await text_of(desk, ".who .lacking") == (
+        "Withheld, no consent to marketing is known: email, contact point email, and topic."
+    )
+    await desk.search("b@example.org")
+    await desk.page.wait_for_selector(".who .lacking:has-text('cannot be read')")
+    await desk.search("c@example.org")
+    await desk.page.wait_for_selector(".who .lacking", state="detached")
 
 
 # -- masked values -----------------------------------------------------------------------------

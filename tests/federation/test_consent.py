@@ -14,13 +14,15 @@ from tests.federation.naive import Rules
 from tests.federation.ruled import CONSENT, RuledEstate, principal
 
 from roundview.demo import support
+from roundview.view import view_of
 from roundview_catalog.errors import RequestError
 from roundview_federation.federation import Federation
 from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Section, selecting
 from roundview_federation.request import Request
-from roundview_federation.result import Result
-from roundview_federation.sql.consenting import AGREED
+from roundview_federation.result import Found, Result
+from roundview_federation.sql.consenting import AGREED, concerned
 from roundview_federation.whole import LOOKUP
+from roundview_graphql.door import Ask, Door
 
 EVERYONE = principal(("everyone",))
 MARKETING = Request(EVERYONE, "marketing", timeout_seconds=20, allow_scan=True)
@@ -160,6 +162,117 @@ async def test_where_consents_cannot_be_read_all_is_withheld(
     assert await told(deaf, "SELECT customer_id FROM sales_order", request) == []
     service = replace(request, purpose="service")
     assert await told(deaf, "SELECT customer_id FROM sales_order", service)
+
+
+@pytest.mark.row("C19")
+async def test_what_is_withheld_is_named_and_nothing_about_it_told(ruled: RuledEstate) -> None:
+    who = agreed(ruled)
+    (without,) = (next(one for one in ruled.customers if one not in who),)
+    (having,) = (next(one for one in ruled.customers if one in who),)
+    lists = {
+        "sales_order": ("status",), "individual": ("given_name", "birth_date"),
+        "customer": ("given_name", "email", "birth_date"), "engagement": ("type",),
+    }  # fmt: skip
+    sections = tuple(Section(e, e, selecting(e, c), "c") for e, c in lists.items())
+    question = Question("labels", (Lookup("c"),), sections)
+    asked = {"c": [Identifier("customer_id", one) for one in (without, having)]}
+    result = await ruled.federation.run(question, asked, MARKETING)
+    named = {(one.entity, one.field): one.customers for one in result.withheld}
+    assert named == dict.fromkeys(
+        [("customer", "email"), ("customer", "birth_date"), ("sales_order", ""),
+         ("individual", "birth_date")],
+        (without,),
+    )  # fmt: skip
+    assert {(one.purpose, one.is_known) for one in result.withheld} == {("marketing", True)}
+    service = replace(MARKETING, purpose="service")
+    assert (await ruled.federation.run(question, asked, service)).withheld == ()
+    # Of who has nothing it is said as of who has something.
+    nothing = replace(MARKETING, timeout_seconds=20)
+    for customer in ruled.customers[:12]:
+        identifier = {"c": [Identifier("customer_id", customer)]}
+        told = (await ruled.federation.run(question, identifier, nothing)).withheld
+        assert len(told) == (0 if customer in who else 4)
+
+
+async def test_where_consents_cannot_be_read_the_label_says_so(
+    ruled: RuledEstate, deaf: Federation
+) -> None:
+    section = Section("s", "sales_order", selecting("sales_order", ("status",)), "c")
+    question = Question("labels deaf", (Lookup("c"),), (section,))
+    asked = {"c": [Identifier("customer_id", one) for one in ruled.customers[:3]]}
+    (told,) = (await deaf.run(question, asked, MARKETING)).withheld
+    assert (told.entity, told.customers, told.is_known) == (
+        "sales_order", ruled.customers[:3], False,
+    )  # fmt: skip
+    document = "query($by: CustomerBy!) { customer(by: $by) { salesOrder { nodes { status } } } }"
+    by = {"by": {"customerId": ruled.customers[0]}}
+    answer = await Door(deaf).answer(Ask(document, variables=by), MARKETING)
+    (shown,) = answer.body["extensions"]["withheld"]
+    assert shown["code"] == "CONSENT_WITHHELD"
+    assert (shown["entity"], shown["field"], shown["retryable"]) == ("salesOrder", None, True)
+    assert shown["customers"] == [ruled.customers[0]]
+    view = view_of(*await deaf.customer(Identifier("customer_id", ruled.customers[0]), MARKETING))
+    assert view is not None
+    assert {"sales_order", "contact_point_email"} <= {
+        one["entity"] for one in view.to_dict()["withheld"]
+    }
+
+
+async def test_sql_tells_what_is_shown_of_those_only_who_agreed(
+    ruled: RuledEstate, deaf: Federation
+) -> None:
+    text = (
+        "SELECT customer_id, tier FROM loyalty_membership "
+        "UNION ALL SELECT customer_id, status FROM sales_order"
+    )
+    for federation, told in (
+        (ruled.federation, "is shown of those only who agreed to marketing"),
+        (deaf, "is withheld: consents to marketing cannot be read"),
+    ):
+        async with await federation.sql(text, MARKETING) as result:
+            assert [one for one in result.notices if one.startswith("RV305")] == [
+                f"RV305 loyalty_membership.tier {told}", f"RV305 sales_order {told}",
+            ]  # fmt: skip
+        async with await federation.sql("SELECT status FROM support_case", MARKETING) as result:
+            assert result.notices == ()
+        async with await federation.sql(text, replace(MARKETING, purpose="service")) as result:
+            assert result.notices == ()
+
+
+async def test_consents_of_those_only_are_read_who_are_looked_up(
+    world: World, ruled: RuledEstate
+) -> None:
+    federation = ruled.federation
+    phone = world.heroine["phone"][0]
+    _, result = await federation.customer(Identifier("phone", phone), MARKETING)
+    customer = result.found[LOOKUP][0].customer_id
+    found: list[Identifier] = []
+
+    async def find(identifier: Identifier) -> Found:
+        found.append(identifier)
+        return result.found[LOOKUP][0]
+
+    decision = federation.decide(EVERYONE, "marketing")
+    plans = federation._questions().plans
+    looked_up = f"(SELECT customer_id FROM lookup('phone', '{phone}'))"
+    for text, expected in (
+        (f"SELECT status FROM sales_order WHERE customer_id IN {looked_up}", [customer]),
+        (f"SELECT e.domain FROM contact_point_email e JOIN lookup('phone', '{phone}') l"
+         " ON e.customer_id = l.customer_id", [customer]),
+        (f"SELECT status FROM sales_order WHERE customer_id = '{customer}'", [customer]),
+        ("SELECT status FROM sales_order", None),
+        (f"SELECT status FROM sales_order WHERE customer_id NOT IN {looked_up}", None),
+        (f"SELECT 1 FROM sales_order, contact_point_email e WHERE e.customer_id IN {looked_up}",
+         None),
+    ):  # fmt: skip
+        planned = await plans.prepare(text, decision, allow_scan=True)
+        assert await concerned(planned, decision, find) == expected, text
+    assert {one.value for one in found} == {phone}
+    service = replace(MARKETING, purpose="service")
+    text = f"SELECT count(*) FROM sales_order WHERE customer_id IN {looked_up}"
+    ((count,),) = await told(federation, text, service)
+    shown = [(count,)] if customer in agreed(ruled) else [(0,)]
+    assert await told(federation, text) == shown
 
 
 async def test_nobody_can_name_those_who_agreed(ruled: RuledEstate) -> None:

@@ -26,7 +26,8 @@ export function renderHeader(node, view) {
           h("h1", { id: "name", tabindex: "-1" }, valueOf(view, "fullName", name || "Name not known")),
           linkBadge(customer.linkState),
           tierBadge(view)),
-        h("p", { class: "who-line" }, contactLine(view)))),
+        h("p", { class: "who-line" }, contactLine(view)),
+        withheldNote(view))),
     h("div", { class: "answers" },
       card("why", "Why they call", whyBody, view, ["support_case", "sales_order"]),
       card("value", "Value", valueBody, view, ["sales_order"]),
@@ -34,6 +35,23 @@ export function renderHeader(node, view) {
       card("may", "May I contact", consentBody, view, ["consent"]),
       card("known", "Known, do not ask", knownBody, view, [])),
   );
+}
+
+// What is not shown without consent, by its name: whether there is anything is not known here.
+function withheldNote(view) {
+  const { withheld } = view.answer;
+  if (!withheld || !withheld.length) return null;
+  const labels = withheld.map(({ entity, field }) => {
+    const fields = entity === "customer" ? view.settings.customer : entityOf(view, entity).fields;
+    const named = field && fields.find((one) => one.key === field);
+    return named ? named.label : entityOf(view, entity).label;
+  });
+  const why = withheld[0].retryable ? "consents cannot be read just now" : `no consent to ${withheld[0].purpose} is known`;
+  return h("p", { class: "lacking" }, icon("consent"), `Withheld, ${why}: ${format.list([...new Set(labels)].map((one) => one.toLowerCase()))}.`);
+}
+
+function entityOf(view, key) {
+  return [...view.entities.values()].find((one) => one.key === key) || { label: format.words(key), fields: [] };
 }
 
 // A survived value that tells where it comes from when it has the focus.

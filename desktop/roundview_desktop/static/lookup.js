@@ -77,6 +77,7 @@ export async function ask(documentId, by, signal) {
     hasData: Boolean(answer.data),
     errors,
     sources: extensions.sources || [],
+    withheld: extensions.withheld || [],
     complete: extensions.complete !== false,
     ms: performance.now() - started,
   };

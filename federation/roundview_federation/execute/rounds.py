@@ -15,6 +15,7 @@ from roundview_catalog.model import Catalog
 from roundview_catalog.types import Type
 from roundview_federation.connectors.port import Connector
 from roundview_federation.execute.asking import Asking, Outcome, Run
+from roundview_federation.execute.consents import settled
 from roundview_federation.execute.cursors import CursorSeal
 from roundview_federation.execute.ledger import Ledger
 from roundview_federation.execute.mirror import fill
@@ -22,7 +23,7 @@ from roundview_federation.execute.steps import Pages, below_parents, ordered
 from roundview_federation.execute.survive import survive
 from roundview_federation.plan import ArrivalContext, KeySet, Plan, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.result import Found, Output, SourceStatus
+from roundview_federation.result import Agreed, Found, Output, SourceStatus
 from roundview_federation.rewrite.consents import AGREED
 from roundview_federation.rewrite.source_keys import OWN_KEYS, native_key, native_value, split_key
 
@@ -73,6 +74,8 @@ class Gathered:
     """section -> source -> what went wrong"""
     truncated: set[str] = field(default_factory=set)
     statuses: tuple[SourceStatus, ...] = ()
+    agreed: Agreed | None = None
+    """who agreed to the purpose, None where no consent is needed"""
 
 
 def bind(keyset: KeySet, customers: Customers) -> dict[Any, Any]:
@@ -105,7 +108,7 @@ async def gather(
     connectors: Mapping[str, Connector],
     clock: Callable[[], datetime],
     is_patient: bool = False,
-    agreed: asyncio.Future[frozenset[str]] | None = None,
+    agreed: asyncio.Future[Agreed] | None = None,
 ) -> Gathered:
     """Runs every fragment as soon as its keys are known and turns the answers into rows.
 
@@ -124,6 +127,7 @@ async def gather(
         if run is not None:
             runs[planned.fragment.id] = run
     if not runs:
+        gathered.agreed = None if agreed is None else await settled(agreed, deadline)
         return gathered
     collecting = _Collecting(customers, params, Ledger(catalog, clock()), agreed)
     tasks: list[asyncio.Future[Outcome]] = []
@@ -133,7 +137,7 @@ async def gather(
         tasks.append(task)
     try:
         await asyncio.wait(tasks, timeout=deadline.left + 0.02)
-        await collecting.agree(deadline)
+        gathered.agreed = await collecting.agree(deadline)
     finally:
         collecting.is_over = True
         for task in tasks:
@@ -283,7 +287,7 @@ class _Collecting:
         customers: Mapping[str, Customers],
         params: Mapping[str, Any],
         ledger: Ledger,
-        agreed: asyncio.Future[frozenset[str]] | None = None,
+        agreed: asyncio.Future[Agreed] | None = None,
     ) -> None:
         self._agreed = agreed
         self._held: list[tuple[Run, asyncio.Future[Outcome]]] | None = (
@@ -311,18 +315,16 @@ class _Collecting:
         except Exception as error:  # noqa: BLE001 - raised by `put`, not by the event loop
             self._broken = self._broken or error
 
-    async def agree(self, deadline: Deadline) -> None:
+    async def agree(self, deadline: Deadline) -> Agreed | None:
         """Takes what waited for consents, as soon as these are known."""
         if self._agreed is None:
-            return
-        await asyncio.wait([self._agreed], timeout=max(deadline.left, 0.0))
-        is_known = self._agreed.done() and not self._agreed.cancelled()
-        failed = self._agreed.exception() is not None if is_known else True
-        ids = frozenset[str]() if failed else self._agreed.result()
-        self._params = {**self._params, AGREED: ids}
+            return None
+        agreed = await settled(self._agreed, deadline)
+        self._params = {**self._params, AGREED: agreed.ids}
         held, self._held = self._held or [], None
         for run, task in held:
             self.take(run, task)
+        return agreed
 
     def put(self, run: Run, gathered: Gathered) -> None:
         """Adds what a fragment brought; called in the plan's order, so that rows have one."""

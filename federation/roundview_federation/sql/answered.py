@@ -35,6 +35,7 @@ class SqlResult:
     _batches: AsyncIterator[pa.RecordBatch]
     _open: AsyncExitStack
     seconds: dict[str, float] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
     _recorded: Recorded | None = None
     _on_trino: tuple[Statement, TrinoAnswer] | None = None
 
@@ -63,8 +64,8 @@ class SqlResult:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Names fields that are NULL in some rows because of what their source holds."""
-        return self.fetched.notices(self.planned.reads)
+        """Names what is withheld, and fields that are NULL because of what their source holds."""
+        return (*self.withheld, *self.fetched.notices(self.planned.reads))
 
     @property
     def statuses(self) -> tuple[SourceStatus, ...]:
@@ -103,3 +104,14 @@ class SqlResult:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:
+    """Yields the batches of rows that are here already."""
+    for batch in rows.to_batches():
+        yield batch
+
+
+def positional(count: int) -> list[str]:
+    """Returns the names of an answer's columns, which may have one name twice."""
+    return [f"c{at}" for at in range(count)]

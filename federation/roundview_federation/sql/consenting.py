@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Awaitable, Callable, Collection
 
 from sqlglot import exp
 
+from roundview_catalog.errors import RoundviewError
 from roundview_catalog.policy import Consent
 from roundview_federation.dialect.scopes import column, identifier
+from roundview_federation.execute.consents import NOBODY, UNKNOWN
+from roundview_federation.plan import Identifier
 from roundview_federation.request import Decision
+from roundview_federation.result import Agreed
 from roundview_federation.rewrite.consents import needs_any
+from roundview_federation.rewrite.query.reads import LOOKUP
+from roundview_federation.sql.lookups import Find
 from roundview_federation.sql.planned import PlannedQuery
 
 AGREED = "customers who agreed to the purpose of the question that is answered now"
 """Names the relation of those customers: longer than any name that a question may have."""
 
 _OWN = "own"
+_WITHHELD = "RV305"
+_LOG = logging.getLogger("roundview.access")
 
 
 def with_consent(tree: exp.Query, consent: Consent | None) -> exp.Query:
@@ -35,17 +44,78 @@ def with_consent(tree: exp.Query, consent: Consent | None) -> exp.Query:
     return tree
 
 
-def agreement_of(planned: PlannedQuery, decision: Decision) -> str | None:
-    """Returns the question for who agreed, of those that a question is about; None: for nobody."""
-    reads = planned.reads.values()
-    if decision.consent is None or all(one.read.relation != AGREED for one in reads):
-        return None
-    asked = [one.customers for one in reads if needs_any(decision, one.read.relation)]
-    known = [one for one in asked if one is not None]
-    named = [each for one in known for each in one]
-    ids = {each for each in named if isinstance(each, str)}
-    customers = ids if len(known) == len(asked) and len(ids) == len(set(named)) else None
-    return question_of(decision.consent, customers)
+async def agreement(
+    planned: PlannedQuery,
+    decision: Decision,
+    find: Find,
+    ask: Callable[[str], Awaitable[Collection[str]]],
+) -> Agreed:
+    """Returns who agreed to the purpose: nobody where a consent cannot be read, maybe a no.
+
+    `ask` answers a question for ourselves, whatever the asker may see.
+    """
+    if decision.consent is None or not asks_consent(planned):
+        return NOBODY
+    customers = await concerned(planned, decision, find)
+    if customers is not None and not customers:
+        return NOBODY
+    try:
+        return Agreed(frozenset(await ask(question_of(decision.consent, customers))))
+    except RoundviewError as error:
+        _LOG.warning("consents cannot be read, so what needs them is withheld: %s", error.code)
+        return UNKNOWN
+
+
+def asks_consent(planned: PlannedQuery) -> bool:
+    """Tells whether a question needs to know who agreed to its purpose."""
+    return any(one.read.relation == AGREED for one in planned.reads.values())
+
+
+async def concerned(planned: PlannedQuery, decision: Decision, find: Find) -> list[str] | None:
+    """Returns the customers whose consent a question needs to know, None: anybody's.
+
+    They are named in the question, or found by the identifiers that it looks up.
+    """
+    customers: dict[str, None] = {}
+    for one in planned.reads.values():
+        if not needs_any(decision, one.read.relation):
+            continue
+        if one.customers is not None:
+            if not all(isinstance(each, str) for each in one.customers):
+                return None
+            customers |= dict.fromkeys(map(str, one.customers))
+            continue
+        bind = one.choice.bind
+        if bind is None or bind.column != "customer_id":
+            return None
+        for above in (planned.reads[name] for name, _ in bind.of):
+            if above.read.relation != LOOKUP:
+                return None
+            found = await find(Identifier(*map(str, above.read.arguments)))
+            if found.customer_id is not None:
+                customers[found.customer_id] = None
+    return list(customers)
+
+
+def notices_of(planned: PlannedQuery, decision: Decision, agreed: Agreed) -> tuple[str, ...]:
+    """Says what of a question is shown of those only who agreed, or of nobody just now."""
+    consent = decision.consent
+    if consent is None or not asks_consent(planned):
+        return ()
+    places: dict[str, None] = {}
+    for one in planned.reads.values():
+        relation = one.read.relation
+        if (relation, "") in consent.needed_by:
+            places[relation] = None
+            continue
+        for name in one.inputs:
+            if (relation, name) in consent.needed_by:
+                places[f"{relation}.{name}"] = None
+    if agreed.is_known:
+        told = f"is shown of those only who agreed to {decision.purpose}"
+    else:
+        told = f"is withheld: consents to {decision.purpose} cannot be read"
+    return tuple(f"{_WITHHELD} {place} {told}" for place in sorted(places))
 
 
 def question_of(consent: Consent, customers: Collection[str] | None) -> str:

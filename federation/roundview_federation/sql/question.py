@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from roundview_catalog.errors import RequestError, RoundviewError
+from roundview_catalog.errors import RequestError
 from roundview_federation.access.policy import may_query
 from roundview_federation.audit.questions import Questions
 from roundview_federation.engines.duckdb.pool import DuckDBEngine
+from roundview_federation.execute.consents import NOBODY
 from roundview_federation.plan import Identifier
 from roundview_federation.planner import own_decision
 from roundview_federation.request import Decision, Request
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.result import Found
+from roundview_federation.result import Agreed, Found
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.aliases import with_todays_ids
-from roundview_federation.sql.answered import SqlResult
+from roundview_federation.sql.answered import SqlResult, each, positional
 from roundview_federation.sql.arguments import Arguments, Described
-from roundview_federation.sql.consenting import agreement_of
+from roundview_federation.sql.consenting import agreement, notices_of
 from roundview_federation.sql.direct import MOST_ROWS
 from roundview_federation.sql.explanation import (
     ASKED_FOR,
@@ -35,6 +34,7 @@ from roundview_federation.sql.explanation import (
     explain,
     explain_statement,
 )
+from roundview_federation.sql.lookups import Find, once
 from roundview_federation.sql.planned import PlannedQuery
 from roundview_federation.sql.planning import plans_of
 from roundview_federation.sql.plans import Plans
@@ -51,8 +51,7 @@ if TYPE_CHECKING:
 AUTO, DIRECT, EMBEDDED, TRINO = "auto", "direct", "embedded", "trino"
 ENGINES = (AUTO, DIRECT, EMBEDDED, TRINO)
 
-_LOG = logging.getLogger("roundview.access")
-Find = Callable[[Identifier, Request], Awaitable[Found]]
+FindFor = Callable[[Identifier, Request], Awaitable[Found]]
 """Returns the customer of an identifier that stands on a live record."""
 
 
@@ -64,7 +63,7 @@ class SqlQuestions:
         snapshot: Snapshot,
         xref: Xref,
         clock: Callable[[], datetime],
-        find: Find,
+        find: FindFor,
         audit: Questions,
         trino: TrinoQuestions | None = None,
     ) -> None:
@@ -199,57 +198,78 @@ class SqlQuestions:
         preparing: float,
         arguments: Arguments | None = None,
     ) -> SqlResult:
-        snapshot = self.snapshot
-        deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.sql)
-        prepared = time.perf_counter()
-        agreed = await self._agreed(planned, decision, request, engine)
+        seconds = request.timeout_seconds or self.snapshot.catalog.deadlines.sql
+        deadline = Deadline.after(seconds)
+        find = once(lambda identifier: self._find(identifier, request))
+        own = partial(self._own, request, decision, engine)
+        agreed = await agreement(planned, decision, find, own)
         async with AsyncExitStack() as stack:
             store = RowStore(engine, deadline, stack, is_here=choice == DIRECT)
-            asked = self._asked(request, decision, deadline, store, agreed)
-            if choice == TRINO:
-                return await self._on_trino(planned, asked, preparing)
-            if choice == AUTO and not request.is_partial and self._is_large(planned):
-                whole = await self._whole(text, arguments, request, decision)
-                try:
-                    return await self._on_trino(whole, asked, preparing)
-                except RequestError as error:
-                    if not is_for_others(error):
-                        raise
-            fetched = await fetch(planned, asked)
-            seconds = {"plan": preparing, "fetch": time.perf_counter() - prepared}
-            direct = planned.direct if choice != EMBEDDED else None
-            only = fetched.runs[direct.read] if direct is not None else None
-            is_small = only is not None and only.is_here and only.count <= MOST_ROWS
-            if direct is not None and only is not None and (is_small or choice == DIRECT):
-                made = direct.finish(only.table, positional(len(planned.columns)))
-                return SqlResult(
-                    planned.columns,
-                    planned,
-                    fetched,
-                    DIRECT,
-                    made.schema,
-                    _each(made),
-                    stack.pop_all(),
-                    seconds,
-                )
-            session = await store.session()
-            for name, run in fetched.runs.items():
-                if run.is_here or run.table.num_rows:
-                    await session.load(name, run.table.schema, run.table.to_batches())
-            values: dict[str, Any] = {**planned.values}
-            if planned.uses_clock:
-                values["now"] = self._clock()
-            stream = await session.stream(planned.text, values or None)
+            asked = self._asked(request, decision, deadline, store, agreed, find)
+            result = await self._finished(
+                planned,
+                asked,
+                stack,
+                choice,
+                preparing,
+                lambda: self._whole(text, arguments, request, decision),
+            )
+        result.withheld = notices_of(planned, decision, agreed)
+        return result
+
+    async def _finished(
+        self,
+        planned: PlannedQuery,
+        asked: Asked,
+        stack: AsyncExitStack,
+        choice: str,
+        preparing: float,
+        whole: Callable[[], Awaitable[PlannedQuery]],
+    ) -> SqlResult:
+        prepared = time.perf_counter()
+        if choice == TRINO:
+            return await self._on_trino(planned, asked, preparing)
+        if choice == AUTO and not asked.is_partial and self._is_large(planned):
+            try:
+                return await self._on_trino(await whole(), asked, preparing)
+            except RequestError as error:
+                if not is_for_others(error):
+                    raise
+        fetched = await fetch(planned, asked)
+        seconds = {"plan": preparing, "fetch": time.perf_counter() - prepared}
+        direct = planned.direct if choice != EMBEDDED else None
+        only = fetched.runs[direct.read] if direct is not None else None
+        is_small = only is not None and only.is_here and only.count <= MOST_ROWS
+        if direct is not None and only is not None and (is_small or choice == DIRECT):
+            made = direct.finish(only.table, positional(len(planned.columns)))
             return SqlResult(
                 planned.columns,
                 planned,
                 fetched,
-                EMBEDDED,
-                stream.schema,
-                stream,
+                DIRECT,
+                made.schema,
+                each(made),
                 stack.pop_all(),
                 seconds,
             )
+        session = await asked.store.session()
+        for name, run in fetched.runs.items():
+            if run.is_here or run.table.num_rows:
+                await session.load(name, run.table.schema, run.table.to_batches())
+        values: dict[str, Any] = {**planned.values}
+        if planned.uses_clock:
+            values["now"] = self._clock()
+        stream = await session.stream(planned.text, values or None)
+        return SqlResult(
+            planned.columns,
+            planned,
+            fetched,
+            EMBEDDED,
+            stream.schema,
+            stream,
+            stack.pop_all(),
+            seconds,
+        )
 
     def _asked(
         self,
@@ -257,7 +277,8 @@ class SqlQuestions:
         decision: Decision,
         deadline: Deadline,
         store: RowStore,
-        agreed: tuple[str, ...],
+        agreed: Agreed,
+        find: Find,
     ) -> Asked:
         return Asked(
             self.snapshot,
@@ -266,7 +287,7 @@ class SqlQuestions:
             deadline,
             self._clock,
             {f"principal.{k}": v for k, v in decision.attributes.items()},
-            lambda identifier: self._find(identifier, request),
+            find,
             store,
             is_partial=request.is_partial,
             agreed=agreed,
@@ -285,7 +306,8 @@ class SqlQuestions:
         async with AsyncExitStack() as stack:
             deadline = Deadline.after(self.snapshot.catalog.deadlines.sql)
             store = RowStore(engine, deadline, stack, is_here=True)
-            asked = self._asked(request, decision, deadline, store, ())
+            find = once(lambda identifier: self._find(identifier, request))
+            asked = self._asked(request, decision, deadline, store, NOBODY, find)
             try:
                 explain_statement(whole, await self._trino.statement(planned, asked))
             except RequestError as error:
@@ -318,24 +340,17 @@ class SqlQuestions:
             today=self._today,
         )
 
-    async def _agreed(
-        self, planned: PlannedQuery, decision: Decision, request: Request, engine: DuckDBEngine
-    ) -> tuple[str, ...]:
-        """Returns who agreed to the purpose: nobody where a consent cannot be read, maybe a no."""
-        text = agreement_of(planned, decision)
-        if text is None:
-            return ()
+    async def _own(
+        self, request: Request, decision: Decision, engine: DuckDBEngine, text: str
+    ) -> list[Any]:
+        """Returns the first column of a question of ours, whatever the asker may see of it."""
         own = replace(own_decision(self.snapshot.catalog, decision), policy_shape="own")
         everything = replace(request, allow_scan=True, is_partial=False)
-        try:
-            asked = await self.plans.prepare(text, own, allow_scan=True)
-            # Before the question itself, which may hold an engine while it waits.
-            result = await self._answered(text, asked, everything, own, engine, AUTO, 0.0)
-            rows = await result.table()
-        except RoundviewError as error:
-            _LOG.warning("consents cannot be read, so what needs them is withheld: %s", error.code)
-            return ()
-        return tuple(rows.column(0).to_pylist())
+        asked = await self.plans.prepare(text, own, allow_scan=True)
+        # Before the question itself, which may hold an engine while it waits.
+        result = await self._answered(text, asked, everything, own, engine, AUTO, 0.0)
+        rows: list[Any] = (await result.table()).column(0).to_pylist()
+        return rows
 
     def _explain_choice(self, explained: Explanation, planned: PlannedQuery) -> None:
         """Says whether Trino finishes a question, and by which numbers."""
@@ -375,11 +390,6 @@ class SqlQuestions:
             )
 
 
-async def _each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:
-    for batch in rows.to_batches():
-        yield batch
-
-
 def _known(choice: str, text: str) -> str:
     """Returns the text; raises RequestError RV102 for an engine that there is not."""
     if choice not in ENGINES:
@@ -387,8 +397,3 @@ def _known(choice: str, text: str) -> str:
             "there is no such engine", code="RV102", hint=f"one of {', '.join(ENGINES)}"
         )
     return text
-
-
-def positional(count: int) -> list[str]:
-    """Returns the names of an answer's columns, which may have one name twice."""
-    return [f"c{at}" for at in range(count)]

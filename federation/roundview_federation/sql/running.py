@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 
 from roundview_catalog.errors import RequestError
 from roundview_federation.engines.failures import too_late
+from roundview_federation.execute.consents import NOBODY
 from roundview_federation.execute.rounds import Customers, Gathered, gather
 from roundview_federation.plan import NOT_ASKED, ROW_HEAD, UNKNOWN_CODE, Identifier, Plan
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline
-from roundview_federation.result import Found, SourceStatus
+from roundview_federation.result import Agreed, Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.consenting import AGREED
@@ -113,7 +114,7 @@ class Asked:
     find: Callable[[Identifier], Awaitable[Found]]
     store: RowStore
     is_partial: bool
-    agreed: tuple[str, ...] = ()
+    agreed: Agreed = NOBODY
     """customers who agreed to the purpose, where the question needs them"""
 
 
@@ -149,7 +150,7 @@ def picked(rows: Sequence[Sequence[Any]], planned: PlannedRead) -> list[tuple[An
 async def own(planned: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
     """Returns the rows of a relation of our own."""
     if planned.read.relation == AGREED:
-        return [tuple(one for _ in planned.columns) for one in asked.agreed]
+        return [tuple(one for _ in planned.columns) for one in sorted(asked.agreed.ids)]
     made = await own_rows(
         planned.read.relation,
         planned.columns,
