@@ -23,6 +23,7 @@ from roundview.listening import listen
 from roundview.progress import progress
 from roundview.serve import run
 from roundview.settings import read_settings
+from roundview.sql_door import SqlDoor, sql_door, sql_port
 from roundview_catalog.errors import RequestError
 from roundview_federation.federation import Federation
 from roundview_federation.refresh import refresh_identity
@@ -43,7 +44,9 @@ def demonstrate(
     if on_servers:
         _require_servers()
     settings = read_settings()
-    listener = listen(settings.host, settings.port if port is None else port)
+    chosen = settings.port if port is None else port
+    listener = listen(settings.host, chosen)
+    sql = sql_door(settings.host, sql_port(settings, chosen))
     with ExitStack() as running:
         servers: Servers | None = None
         with progress("making the estate") as report:
@@ -57,7 +60,7 @@ def demonstrate(
         write_env(directory, process, servers.env if servers else _NO_VARIABLES)
         federation = open_federation(estate.catalog)
         _say_what_runs(federation, estate, process, servers)
-        run_in_loop(_link_and_serve(federation, listener, estate))
+        run_in_loop(_link_and_serve(federation, listener, estate, sql))
 
 
 def write_env(
@@ -103,14 +106,14 @@ def _require_servers() -> None:
 
 
 async def _link_and_serve(
-    federation: Federation, listener: socket.socket, estate: estates.Estate
+    federation: Federation, listener: socket.socket, estate: estates.Estate, sql: SqlDoor
 ) -> None:
     with progress("identity") as report:
         linked = await refresh_identity(federation, progress=report)
     typer.echo(
         f"{linked.summary.records} records of people are {linked.summary.customers} customers"
     )
-    await run(federation, listener, lambda: _say_what_to_try(address(listener), estate))
+    await run(federation, listener, lambda: _say_what_to_try(address(listener), estate, sql), sql)
 
 
 def _say_what_runs(
@@ -127,7 +130,7 @@ def _say_what_runs(
     typer.echo(f"acting as the principal {federation.principal.name}: nobody is authenticated")
 
 
-def _say_what_to_try(base: str, estate: estates.Estate) -> None:
+def _say_what_to_try(base: str, estate: estates.Estate, sql: SqlDoor) -> None:
     phone = estate.personas["heroine"]["identifiers"]["phone"][1]
     question = f'{{ customer(by: {{phone: "{phone}"}}) {{ fullName email }} }}'
     document = orjson.dumps({"query": question}).decode()
@@ -140,6 +143,7 @@ open
 try in another terminal
   .venv/bin/roundview customer phone="{phone}"
   curl -s {base}/graphql -H 'content-type: application/json' -d '{document}'
+  psql "{sql.dsn}" -c "SELECT full_name, city FROM customer LIMIT 5"
 
-ctrl-c ends it"""
+ctrl-c ends it"""  # noqa: S608  it is shown, not asked
     )

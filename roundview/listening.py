@@ -40,17 +40,24 @@ def listen_openly(host: str, port: int, access: Access, settings: Settings) -> s
     return bind(host, port)
 
 
-def bind(address: str, port: int) -> socket.socket:
-    """Binds an address that was looked at; raises RequestError where that is impossible."""
+def bind(
+    address: str, port: int, *, option: str = "--port", is_shared: bool = False
+) -> socket.socket:
+    """Binds an address that was looked at; raises RequestError where that is impossible.
+
+    Several processes of one user can bind a shared one. `option` is that which says the port.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((address, port))
     except OSError:
         listener.close()
         raise RequestError(
-            f"port {port} cannot be listened on", hint="choose another one with --port"
+            f"port {port} cannot be listened on", hint=f"choose another one with {option}"
         ) from None
     listener.set_inheritable(True)
     return listener

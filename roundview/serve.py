@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from roundview.connection_limits import LimitedHttp
 from roundview.pages import Pages, usual
 from roundview.settings import read_settings
+from roundview.sql_door import SqlDoor
 from roundview_catalog.errors import AccessError, RequestError
 from roundview_desktop.app import desk_app
 from roundview_desktop.page import PageContext
@@ -39,13 +40,18 @@ _ANYBODY = "00000000-0000-7000-8000-000000000000"
 _LOG = logging.getLogger("roundview.serve")
 
 
-def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True) -> FastAPI:
+def make_app(
+    federation: Federation,
+    *,
+    links: Callable[[], bool] = lambda: True,
+    sql: SqlDoor | None = None,
+) -> FastAPI:
     """Returns the server of one federation: `/graphql`, `/desk`, `/health`, `/ready`.
 
     Requests that name another host than this machine's loopback, or one of `hosts` in
     access.yaml, are refused: a page of somebody else's domain that resolves to 127.0.0.1 must
     not read answers. The federation is closed when the server ends. `links` tells whether this
-    process links the records of a changed source.
+    process links the records of a changed source, `sql` where SQL clients are let in.
     """
 
     pages = Pages(federation)
@@ -56,11 +62,14 @@ def make_app(federation: Federation, *, links: Callable[[], bool] = lambda: True
         for principal in usual(federation):
             await door.prepare(principal)
         watcher = asyncio.create_task(_watch(federation, door, pages, links))
+        opening = None if sql is None else asyncio.create_task(sql.open(federation))
         try:
             yield
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
+            if opening is not None:
+                await (await opening).close()
             await federation.close()
 
     async def page(http: Request) -> PageContext:
@@ -119,16 +128,21 @@ async def readiness(federation: Federation) -> dict[str, Any]:
 
 
 async def run(
-    federation: Federation, listener: socket.socket, announce: Callable[[], None]
+    federation: Federation,
+    listener: socket.socket,
+    announce: Callable[[], None],
+    sql: SqlDoor | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM; running requests get some seconds to end.
 
     `announce` is called when connections are accepted.
     """
-    config = server_config(make_app(federation))
+    config = server_config(make_app(federation, sql=sql))
     hasten_loop()
     # From here on connections wait in the queue instead of being refused.
     listener.listen(BACKLOG)
+    if sql is not None:
+        sql.listener.listen(BACKLOG)
     announce()
     await uvicorn.Server(config).serve(sockets=[listener])
 

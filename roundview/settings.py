@@ -28,6 +28,12 @@ class Settings(BaseSettings):
         "and a certificate.",
     )
     port: int = Field(8360, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    sql_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port for clients of PostgreSQL. Default: 8361, or any free one with port 0.",
+    )
     tls_certificate: Path | None = Field(
         None, description="File of the certificate (PEM) that the server shows; needs `TLS_KEY`."
     )

@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from roundview.auditing import audit_place
 from roundview.serve import BACKLOG, hasten_loop, make_app, server_config
 from roundview.settings import find_workspace, read_settings
+from roundview.sql_door import SqlDoor, hand_over, handed_over
 from roundview_catalog.errors import RequestError
 from roundview_federation.federation import Federation
 
@@ -26,6 +27,7 @@ def run_workers(
     listener: socket.socket,
     announce: Callable[[], None],
     processes: int,
+    sql: SqlDoor,
 ) -> None:
     """Serves with several processes until SIGINT or SIGTERM; one that dies is replaced.
 
@@ -39,10 +41,14 @@ def run_workers(
     # What the workers need is handed over as settings: they are started, not forked.
     os.environ["ROUNDVIEW_CATALOG"] = str(federation.root.resolve())
     os.environ["ROUNDVIEW_WORKERS"] = str(processes)
+    hand_over(sql, sql.listener.getsockname()[0])
     listener.listen(BACKLOG)
     announce()
     config = server_config(f"{__name__}:worker_app", factory=True, workers=processes)
-    Multiprocess(config, sockets=[listener]).run()
+    try:
+        Multiprocess(config, sockets=[listener]).run()
+    finally:
+        sql.close()
 
 
 def worker_app() -> FastAPI:
@@ -57,7 +63,8 @@ def worker_app() -> FastAPI:
         processes=read_settings().workers,
         audit=audit_place(place),
     )
-    return make_app(federation, links=Turn(place.data_dir / "linking.lock").taken)
+    links = Turn(place.data_dir / "linking.lock").taken
+    return make_app(federation, links=links, sql=handed_over())
 
 
 class Turn:

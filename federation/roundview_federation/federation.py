@@ -73,7 +73,8 @@ class Federation:
         self._sealing = KeySealing(keys.derive("source keys", KEY_BYTES))
         self._versions = PolicyVersions(data_dir)
         self._current = Snapshot(self._load(), xref, sealing=self._sealing, env=env, clock=clock)
-        self._access = Authenticator(root, data_dir, env, clock, self.catalog.access)
+        hidden, access = keys.derive("unknown users"), self.catalog.access
+        self.access = Authenticator(root, data_dir, env, clock, access, secret=hidden)
         self._retired: list[Snapshot] = []
         self.reload_problem: CatalogError | None = None
         self._sql: SqlQuestions | None = None
@@ -128,7 +129,7 @@ class Federation:
 
     async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
         """Returns who asks with a token or an API key; raises AccessError RV302 for others."""
-        return await self._access.authenticate(self.catalog, credential, is_local, self.principal)
+        return await self.access.authenticate(self.catalog, credential, is_local, self.principal)
 
     def decide(
         self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
@@ -260,7 +261,7 @@ class Federation:
             await self._trino.close()
         self._retired.clear()
         await asyncio.to_thread(self.audit_log.close)
-        self._access.close()
+        self.access.close()
         self.xref.close()
 
     def _load(self) -> Catalog:

@@ -44,13 +44,16 @@ def serve(
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
+    sql_port: Annotated[int | None, typer.Option(help="Port for SQL; 0 takes a free one.")] = None,
 ) -> None:
-    """Serve a catalog: the agents' desk and GraphQL."""
+    """Serve a catalog: the agents' desk, GraphQL, and SQL for BI tools."""
     from roundview.client import open_federation
     from roundview.demonstration import address, run_in_loop
     from roundview.listening import listen_openly
     from roundview.serve import run
     from roundview.settings import read_settings
+    from roundview.sql_door import sql_door
+    from roundview.sql_door import sql_port as chosen_sql_port
     from roundview.workers import run_workers
 
     settings = read_settings()
@@ -58,19 +61,22 @@ def serve(
     access = federation.catalog.access
     chosen = settings.port if port is None else port
     listener = listen_openly(host or settings.host, chosen, access, settings)
+    processes = settings.workers if workers is None else workers
+    at = chosen_sql_port(settings, chosen) if sql_port is None else sql_port
+    sql = sql_door(host or settings.host, at, is_shared=processes != 1)
     base = address(listener, is_secure=settings.tls_certificate is not None)
 
     def announce() -> None:
         typer.echo(f"desk      {base}/desk")
         typer.echo(f"GraphQL   {base}/graphql (schema: {base}/graphql/schema)")
+        typer.echo(f'SQL       psql "{sql.dsn}"')
         if access.is_configured:
             typer.echo("callers are who their tokens or API keys say: see access.yaml")
         else:
             who = federation.principal.name
             typer.echo(f"acting as the principal {who}: nobody is authenticated")
 
-    processes = settings.workers if workers is None else workers
     if processes == 1:
-        run_in_loop(run(federation, listener, announce))
+        run_in_loop(run(federation, listener, announce, sql))
     else:
-        run_workers(federation, listener, announce, processes)
+        run_workers(federation, listener, announce, processes, sql)

@@ -34,6 +34,8 @@ class Cancelling:
         path = self._exchange / str(os.getpid())
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
+        # Of a process that had the number before.
+        path.unlink(missing_ok=True)
         self._socket.bind(str(path))
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._heard)
 

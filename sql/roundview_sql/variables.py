@@ -225,7 +225,8 @@ def _float_digits(value: str) -> str:
 
 
 def _encoding(value: str) -> str:
-    if value.strip().lower().replace("-", "").replace("_", "") in ("utf8", "unicode"):
+    # Nothing but letters and digits counts: drivers quote it in more than one way.
+    if "".join(filter(str.isalnum, value)).lower() in ("utf8", "unicode"):
         return "UTF8"
     raise WireError("0A000", "texts are sent in UTF8 only")
 

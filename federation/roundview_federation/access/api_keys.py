@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from roundview_catalog.errors import AccessError, RequestError
+from roundview_federation.access.verifiers import Verifier, read_verifier, verifier_of
 from roundview_identity.schema import connect
 
 FILE: Final = "access.db"
@@ -36,6 +37,7 @@ _MIGRATIONS: Final = (
         expires_at INTEGER NOT NULL, revoked_at INTEGER
     ) WITHOUT ROWID
     """,
+    "ALTER TABLE api_key ADD COLUMN verifier TEXT NOT NULL DEFAULT ''",
 )
 """One statement for each version; one that was released is never changed, only followed."""
 
@@ -99,7 +101,8 @@ class ApiKeys:
         text = PREFIX + secrets.token_urlsafe(_KEY_BYTES)
         kept = ApiKey(secrets.token_hex(6), holder, _second(now), _second(now + lasts))
         self._connection.execute(
-            f"INSERT INTO api_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",  # noqa: S608  no value is in the text
+            f"INSERT INTO api_key ({_COLUMNS}, verifier)"  # noqa: S608  no value is in the text
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
             (
                 kept.key_id,
                 _hash(text),
@@ -111,6 +114,7 @@ class ApiKeys:
                 json.dumps(holder.scopes),
                 int(kept.created_at.timestamp()),
                 int(kept.expires_at.timestamp()),
+                str(verifier_of(text)),
             ),
         )
         return text, kept
@@ -128,6 +132,23 @@ class ApiKeys:
             return None
         kept = _kept(row)
         return kept.holder if kept.revoked_at is None and now < kept.expires_at else None
+
+    def proof(self, name: str, now: datetime) -> tuple[Verifier, Holder] | None:
+        """Returns what proves that somebody has the newest valid key of a holder.
+
+        `name` is that of the holder, or of the key. None where there is no such key.
+        """
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS}, verifier FROM api_key"  # noqa: S608
+            " WHERE (name = ? OR key_id = ?) AND revoked_at IS NULL AND expires_at > ?"
+            " AND verifier <> '' ORDER BY created_at DESC, key_id LIMIT 1",
+            (name, name, int(now.timestamp())),
+        ).fetchall()
+        for row in rows:
+            verifier = read_verifier(str(row[-1]))
+            if verifier is not None:
+                return verifier, _kept(row[:-1]).holder
+        return None
 
     def all(self) -> tuple[ApiKey, ...]:
         """Returns every key that was ever made, in the order of their making."""

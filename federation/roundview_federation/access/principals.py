@@ -20,6 +20,7 @@ from roundview_catalog.secrets import resolve
 from roundview_federation.access.api_keys import FILE, PREFIX, ApiKeys, Holder
 from roundview_federation.access.signing_keys import SigningKeys, read_file, read_url
 from roundview_federation.access.tokens import prove, refuse, take_apart
+from roundview_federation.access.verifiers import Verifier, nobodys_verifier
 from roundview_federation.request import OPEN_GRAPHQL, Principal
 
 DEMO: Final = Principal(
@@ -53,6 +54,7 @@ class Authenticator:
         clock: Callable[[], datetime],
         access: Access,
         *,
+        secret: bytes,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = root
@@ -60,6 +62,7 @@ class Authenticator:
         self._env = env
         self._clock = clock
         self._ticks = ticks
+        self._secret = secret
         self._api_keys: ApiKeys | None = None
         self._signing: dict[Issuer, SigningKeys] = {}
         self._resolved: tuple[Access, tuple[Issuer, ...]] = (Access(), ())
@@ -84,6 +87,20 @@ class Authenticator:
             return await self._by_key(catalog, credential)
         return await self._by_token(catalog, credential)
 
+    def proven(
+        self, catalog: Catalog, user: str
+    ) -> tuple[Verifier, Callable[[], Principal] | None]:
+        """Returns what proves that somebody has an API key, and who they are once it is proven.
+
+        `user` is the name of the key's holder, or of the key. Nobody is proven by the verifier of
+        a user who is not known.
+        """
+        self._must_authenticate |= catalog.access.is_configured
+        found = self._keys().proof(user, self._clock()) if catalog.access.api_keys else None
+        if found is None:
+            return nobodys_verifier(user, self._secret), None
+        return found[0], partial(_principal, catalog, found[1])
+
     def close(self) -> None:
         """Closes the store of API keys."""
         if self._api_keys is not None:
@@ -92,12 +109,15 @@ class Authenticator:
     async def _by_key(self, catalog: Catalog, credential: str) -> Principal:
         if not catalog.access.api_keys:
             refuse("API keys are not accepted here")
-        if self._api_keys is None:
-            self._api_keys = ApiKeys(self._store)
-        holder = self._api_keys.find(credential, self._clock())
+        holder = self._keys().find(credential, self._clock())
         if holder is None:
             refuse("no such API key, or not any more")
         return _principal(catalog, holder)
+
+    def _keys(self) -> ApiKeys:
+        if self._api_keys is None:
+            self._api_keys = ApiKeys(self._store)
+        return self._api_keys
 
     async def _by_token(self, catalog: Catalog, credential: str) -> Principal:
         token = take_apart(credential)
