@@ -30,7 +30,7 @@ from benchmarks.report import Figure, emit
 
 from roundview.serve import hasten_loop, make_app
 from roundview_desktop.operation import desk_operation
-from roundview_federation.execute.rounds import Customers, bind
+from roundview_federation.execute.customers import Customers, bind
 from roundview_federation.federation import Federation
 from roundview_federation.plan import Answer, Plan
 from roundview_federation.request import Request

@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlglot import exp
 
 from roundview_federation.execute.consents import UNKNOWN
-from roundview_federation.execute.rounds import Customers, gather
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather
 from roundview_federation.plan import Lookup, Plan, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline

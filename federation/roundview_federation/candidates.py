@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from roundview_federation.execute.rounds import Customers, gather
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather
 from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline

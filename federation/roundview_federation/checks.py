@@ -8,7 +8,8 @@ from typing import Any
 
 from roundview_catalog import normalizers
 from roundview_catalog.model import Canonical, IdentifierKind
-from roundview_federation.execute.rounds import Customers, Gathered
+from roundview_federation.execute.collecting import Gathered
+from roundview_federation.execute.customers import Customers
 from roundview_federation.plan import ROW_HEAD, Plan, PlannedSection, Question, Section, selecting
 from roundview_federation.records import fingerprint_columns, fingerprint_record
 from roundview_federation.result import Found

@@ -21,7 +21,8 @@ from roundview_federation.audit.questions import Questions
 from roundview_federation.candidates import with_candidates
 from roundview_federation.checks import hidden_sections, mark_mismatched, recheck, restate
 from roundview_federation.execute.cursors import CursorSeal
-from roundview_federation.execute.rounds import Customers, finish, gather, utc_now
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import finish, gather, utc_now
 from roundview_federation.plan import Identifier, Lookup, Plan, Question
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline

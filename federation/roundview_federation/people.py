@@ -17,8 +17,9 @@ from typing import Any
 from roundview_catalog.errors import RequestError, SourceError
 from roundview_catalog.model import Branch, Catalog
 from roundview_federation.connectors.port import Connector
+from roundview_federation.execute.collecting import Gathered
 from roundview_federation.execute.ledger import Ledger
-from roundview_federation.execute.rounds import Gathered, gather
+from roundview_federation.execute.rounds import gather
 from roundview_federation.plan import (
     Answer,
     Arrival,

@@ -12,7 +12,9 @@ from roundview_catalog import normalizers
 from roundview_catalog.errors import SourceError
 from roundview_catalog.model import Canonical, Catalog, Entity
 from roundview_federation.connectors.port import Connector
-from roundview_federation.execute.rounds import Customers, Gathered, gather
+from roundview_federation.execute.collecting import Gathered
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather
 from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision

@@ -32,7 +32,8 @@ from roundview_catalog.mapped import PersonKey
 from roundview_catalog.model import Branch, Catalog
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors import open_connector
-from roundview_federation.execute.rounds import Customers, gather, utc_now
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather, utc_now
 from roundview_federation.plan import ROW_HEAD, Lookup, Question, Section, selecting
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision

@@ -13,7 +13,7 @@ from tests.catalog.test_mapping_golden import CASES, GOLDEN, asked, plain, shown
 from roundview.introspection import introspect_source
 from roundview_catalog import loader, schema_file
 from roundview_catalog.model import Catalog
-from roundview_federation.execute.rounds import Customers
+from roundview_federation.execute.customers import Customers
 from roundview_federation.plan import ROW_HEAD, Section, selecting
 from roundview_federation.rewrite.source_keys import split_key
 

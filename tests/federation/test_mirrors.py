@@ -15,7 +15,9 @@ from roundview_catalog import loader, schema_file
 from roundview_catalog.errors import CatalogError
 from roundview_catalog.model import Catalog
 from roundview_federation.connectors import open_connector
-from roundview_federation.execute.rounds import Customers, Gathered, gather, utc_now
+from roundview_federation.execute.collecting import Gathered
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather, utc_now
 from roundview_federation.plan import ROW_HEAD, Lookup, Plan, Question, Section, selecting
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision

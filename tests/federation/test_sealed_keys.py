@@ -15,7 +15,8 @@ from roundview_catalog import loader, schema_file
 from roundview_catalog.errors import CatalogError
 from roundview_catalog.model import Catalog
 from roundview_federation.connectors import open_connector
-from roundview_federation.execute.rounds import Customers, gather, utc_now
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather, utc_now
 from roundview_federation.federation import Federation
 from roundview_federation.plan import Lookup, Question, Section, selecting
 from roundview_federation.planner import Planner

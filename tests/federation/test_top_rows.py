@@ -17,7 +17,8 @@ from sqlglot import exp
 from roundview_catalog import loader, schema_file
 from roundview_federation.connectors import open_connector
 from roundview_federation.execute.cursors import CursorSeal
-from roundview_federation.execute.rounds import Customers, finish, gather, utc_now
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import finish, gather, utc_now
 from roundview_federation.plan import Lookup, Page, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision

@@ -9,7 +9,9 @@ from typing import Any
 from tests.federation.conftest import World
 
 from roundview_federation.connectors.port import Connector
-from roundview_federation.execute.rounds import Customers, Gathered, gather
+from roundview_federation.execute.collecting import Gathered
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather
 from roundview_federation.plan import Answer, Identifier, Pace, Plan
 from roundview_federation.request import Request
 from roundview_federation.resilience.deadline import Deadline

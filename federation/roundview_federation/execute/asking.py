@@ -34,7 +34,7 @@ class Run:
     keyset: KeySet | None
     owners: dict[Any, Any]
     above: Run | None = None
-    task: asyncio.Future[Outcome] | None = None
+    task: asyncio.Task[Outcome] | None = None
 
 
 class Asking:
@@ -62,38 +62,43 @@ class Asking:
         self._calls: Counter[str] = Counter()
         self._bound: dict[str, Mapping[str, Any]] = {}
 
-    def start(self, run: Run) -> asyncio.Future[Outcome]:
+    def start(self, run: Run, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Outcome]:
         """Starts a run, which waits for the one above it, and returns its task."""
         if run.above is None or run.above.task is None:
             work = self._ask(run, self._reserve(run))
         else:
             work = self._ask_below(run, run.above, run.above.task)
-        run.task = asyncio.ensure_future(work)
+        run.task = loop.create_task(work)
         return run.task
 
     async def _ask(self, run: Run, reserved: int) -> Outcome:
         """Asks with the keys that are known; the calls made take the place of those reserved."""
-        source = run.planned.fragment.source
+        planned = run.planned
+        source = planned.fragment.source
         bound = self._params if run.keyset is None else self._with_keys(run.keyset, run.owners)
         started = time.perf_counter()
         limit = self._deadline
         if not self._is_patient:
             limit = limit.sooner(self._sources[source].limits.timeout)
-        answer = await self._rows(run, bound, limit)
-        self._calls[source] += answer.calls - reserved
+        if planned.top_call is None:
+            answer = await self._connectors[source].rows(planned.call, bound, limit)
+        else:
+            answer = await self._first_rows(run, planned.top_call, bound, limit)
+        if answer.calls != reserved:
+            self._calls[source] += answer.calls - reserved
         seconds = time.perf_counter() - started
-        run.planned.pace.took(seconds)
+        planned.pace.took(seconds)
         return answer, seconds
 
-    async def _rows(self, run: Run, bound: Mapping[str, Any], limit: Deadline) -> Answer:
+    async def _first_rows(
+        self, run: Run, top_call: Any, bound: Mapping[str, Any], limit: Deadline
+    ) -> Answer:
         """Asks for all rows of the keys; where these are many, for the first of each alone.
 
         Few people have more than a page shows, and counting is dearer than a few rows more.
         """
         planned = run.planned
         connector = self._connectors[planned.fragment.source]
-        if planned.top_call is None:
-            return await connector.rows(planned.call, bound, limit)
         shown = _most_shown(planned.pages, self._params)
         if shown is None:
             return await connector.rows(planned.call, {**bound, MOST: None}, limit)
@@ -102,7 +107,7 @@ class Asking:
         answer = await connector.rows(planned.call, {**bound, MOST: most}, limit)
         if len(answer.rows) < most and not answer.is_truncated:
             return answer
-        first = await connector.rows(planned.top_call, {**bound, TOP: shown}, limit)
+        first = await connector.rows(top_call, {**bound, TOP: shown}, limit)
         return replace(first, calls=answer.calls + first.calls)
 
     def _with_keys(self, keyset: KeySet, owners: Mapping[Any, Any]) -> Mapping[str, Any]:

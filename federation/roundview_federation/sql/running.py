@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 
 from roundview_catalog.errors import RequestError
 from roundview_federation.engines.failures import too_late
+from roundview_federation.execute.collecting import Gathered
 from roundview_federation.execute.consents import NOBODY
-from roundview_federation.execute.rounds import Customers, Gathered, gather
+from roundview_federation.execute.customers import Customers
+from roundview_federation.execute.rounds import gather
 from roundview_federation.plan import NOT_ASKED, ROW_HEAD, UNKNOWN_CODE, Identifier, Plan
 from roundview_federation.request import Decision
 from roundview_federation.resilience.deadline import Deadline

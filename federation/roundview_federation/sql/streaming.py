@@ -18,8 +18,8 @@ from roundview_catalog.model import Catalog
 from roundview_catalog.types import Type
 from roundview_federation.connectors.port import Connector
 from roundview_federation.execute.asking import bound_keys
+from roundview_federation.execute.customers import values_of
 from roundview_federation.execute.ledger import Ledger
-from roundview_federation.execute.rounds import values_of
 from roundview_federation.plan import Answer, Fold, KeySet, Plan, PlannedFragment
 from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.sql.columns import Batch, ColumnArrival, column_arrival

@@ -13,7 +13,7 @@ from roundview_catalog.types import Type
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.drafts import Drafts, ways
-from roundview_federation.execute.rounds import Customers, bind, values_of
+from roundview_federation.execute.customers import Customers, bind, values_of
 from roundview_federation.plan import KeySet, Section
 from roundview_federation.planner import Planner, unfoldings
 from roundview_federation.request import Decision
