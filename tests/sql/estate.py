@@ -83,6 +83,8 @@ class Entity:
     key: tuple[str, ...]
     links: tuple[str, ...] = ()
     """fields that joins use: sources have an index on each"""
+    parents: Mapping[str, str] = field(default_factory=dict)
+    """entity that rows lie below -> the field that has its key"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +203,11 @@ def _write_catalog(
     )
     for entity in entities:
         fields = {name: {"type": t, "comment": f"{name}."} for name, t in entity.fields.items()}
+        above = {parent: {"by": "parent"} for parent in entity.parents}
         _dump(
             root / f"entities/{entity.name}.yaml",
             {"entity": entity.name, "comment": f"One {entity.name}.", "person": False,
-             "fields": fields},
+             "fields": fields, **({"relations": above} if above else {})},
         )  # fmt: skip
     env: dict[str, str] = {}
     for source, technology in split.sources.items():
@@ -245,7 +248,14 @@ def _mapping(part: Part, entity: Entity) -> dict[str, Any]:
     fields = {
         name: part.forms.get(name, PLAIN).mapped(f"t.{part.rename(name)}") for name in entity.fields
     }
-    return {"from": f"{part.table} t", "fields": fields}
+    above = {parent: f"t.{part.rename(name)}" for parent, name in entity.parents.items()}
+    key = {"key": f"t.{part.rename(entity.key[0])}"} if above else {}
+    return {
+        "from": f"{part.table} t",
+        **key,
+        "fields": fields,
+        **({"parent": above} if above else {}),
+    }
 
 
 def _dump(path: Path, data: Mapping[str, Any]) -> None:

@@ -77,18 +77,33 @@ def aggregate(partial: Partial, unfolded: Unfolded, dialect: str) -> tuple[exp.E
         # A date that is none, such as 2025-00-00, is no value of ours.
         return None
     if partial.kind == "count":
-        is_same = (own.kind is target.kind and own.kind in _PRESENT) or _holds(target, own)
+        is_same = (own.kind is target.kind and own.kind in _PRESENT) or holds(target, own)
         return (exp.Count(this=column.copy()), Type(Kind.BIGINT)) if is_same else None
     if partial.kind == "sum":
-        if not _holds(target, own):
+        if not holds(target, own):
             return None
         scale = own.scale if own.kind is Kind.DECIMAL else 0
         return exp.Sum(this=column.copy()), Type(Kind.DECIMAL, WIDEST, scale)
     is_instant = own.kind is target.kind and own.kind in (Kind.DATE, Kind.TIMESTAMPTZ)
-    if not is_instant and not _holds(target, own):
+    if not is_instant and not holds(target, own):
         return None
     way = exp.Min if partial.kind == "min" else exp.Max
     return way(this=column.copy()), own
+
+
+def holds(target: Type, own: Type) -> bool:
+    """Tells whether a field holds every number of a column, unrounded."""
+    if target.kind in INTEGERS:
+        return own.kind in (Kind.INTEGER, target.kind)
+    if target.kind is not Kind.DECIMAL:
+        return False
+    digits, scale = target.digits
+    whole = digits - scale
+    if own.kind in INTEGERS:
+        return whole >= _DIGITS[own.kind]
+    if own.kind is not Kind.DECIMAL or own.precision is None or own.scale is None:
+        return False
+    return 0 <= own.scale <= scale and own.precision - own.scale <= whole
 
 
 def _counts_every_row(unfolded: Unfolded, pushed: Pushed) -> bool:
@@ -137,18 +152,3 @@ def _plain(mapping: FieldMapping | None, unfolded: Unfolded) -> exp.Column | Non
     if not isinstance(column, exp.Column) or unfolded.is_late(column):
         return None
     return column
-
-
-def _holds(target: Type, own: Type) -> bool:
-    """Tells whether a field holds every number of a column, unrounded."""
-    if target.kind in INTEGERS:
-        return own.kind in (Kind.INTEGER, target.kind)
-    if target.kind is not Kind.DECIMAL:
-        return False
-    digits, scale = target.digits
-    whole = digits - scale
-    if own.kind in INTEGERS:
-        return whole >= _DIGITS[own.kind]
-    if own.kind is not Kind.DECIMAL or own.precision is None or own.scale is None:
-        return False
-    return 0 <= own.scale <= scale and own.precision - own.scale <= whole

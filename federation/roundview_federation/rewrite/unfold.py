@@ -150,6 +150,19 @@ def parent_branch(branch: Branch, source: Source) -> Branch | None:
     raise RequestError(f"{branch.id} lies below {wanted[0]}, which is not mapped", code="RV103")
 
 
+def renamed(tree: _Tree, names: Mapping[str, str]) -> _Tree:
+    """Returns a tree in which aliases have other names."""
+    result: _Tree = tree.copy()
+    for column in result.find_all(exp.Column):
+        if column.table in names:
+            column.set("table", exp.to_identifier(names[column.table]))
+    for table in result.find_all(exp.Table):
+        alias = table.alias_or_name
+        if alias in names:
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(names[alias])))
+    return result
+
+
 def _asked(tree: exp.Select) -> exp.Expr | None:
     where = tree.args.get("where")
     if where is None:
@@ -188,10 +201,10 @@ def _with_parent(branch: Branch, source: Source, *, joins: bool) -> _Rows:
     above = _with_parent(parent, source, joins=joins)
     names = {alias: f"{parent.entity}_{alias}" for alias in above.aliases}
     inner = {a: f"{parent.entity}_{a}" for c in above.children.values() for a in c.aliases}
-    outer = _renamed(above.scan, names)
+    outer = renamed(above.scan, names)
     scan = branch.scan.copy()
     on = [
-        exp.EQ(this=_renamed(key, names), expression=own.copy())
+        exp.EQ(this=renamed(key, names), expression=own.copy())
         for key, own in zip(parent.key, branch.parent.keys, strict=True)
     ]
     scan = scan.join(
@@ -211,34 +224,22 @@ def _with_parent(branch: Branch, source: Source, *, joins: bool) -> _Rows:
     for child in above.children.values():
         if child.first:
             # The person or organization may stand there.
-            renamed = _renamed_child(child, f"{parent.entity}_{child.alias}", names)
-            children[renamed.alias] = renamed
+            below = _renamed_child(child, f"{parent.entity}_{child.alias}", names)
+            children[below.alias] = below
     return _Rows(scan, aliases, person, organization, children)
 
 
 def _renamed_owners(
     owners: tuple[PersonKey, ...], names: Mapping[str, str]
 ) -> tuple[PersonKey, ...]:
-    return tuple(replace(o, keys=tuple(_renamed(key, names) for key in o.keys)) for o in owners)
+    return tuple(replace(o, keys=tuple(renamed(key, names) for key in o.keys)) for o in owners)
 
 
 def _renamed_child(child: Child, alias: str, names: Mapping[str, str]) -> Child:
     return Child(
         alias=alias,
-        scan=_renamed(child.scan, names),
+        scan=renamed(child.scan, names),
         aliases={names[a]: table for a, table in child.aliases.items()},
-        links=tuple((_renamed(mine, names), _renamed(other, names)) for mine, other in child.links),
-        first=tuple(_renamed(term, names) for term in child.first),
+        links=tuple((renamed(mine, names), renamed(other, names)) for mine, other in child.links),
+        first=tuple(renamed(term, names) for term in child.first),
     )
-
-
-def _renamed(tree: _Tree, names: Mapping[str, str]) -> _Tree:
-    result: _Tree = tree.copy()
-    for column in result.find_all(exp.Column):
-        if column.table in names:
-            column.set("table", exp.to_identifier(names[column.table]))
-    for table in result.find_all(exp.Table):
-        alias = table.alias_or_name
-        if alias in names:
-            table.set("alias", exp.TableAlias(this=exp.to_identifier(names[alias])))
-    return result

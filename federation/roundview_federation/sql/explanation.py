@@ -101,7 +101,7 @@ def explain(
         _read(one, plans.get(name), connectors, fetched.runs.get(name) if fetched else None)
         for name, one in sorted(planned.reads.items())
     )
-    entities = {one.read.relation for one in planned.reads.values()}
+    entities = {entity for one in planned.reads.values() for entity in one.entities}
     is_direct = planned.direct is not None
     return Explanation(
         question=planned.shape,
@@ -182,7 +182,7 @@ def _written(tree: exp.Expr) -> str:
 
 def ages_of(planned: PlannedQuery, catalog: Catalog, now: datetime) -> dict[str, float]:
     """Returns how old the numbers are that chose the strategies, in seconds, by source."""
-    relations = {one.read.relation for one in planned.reads.values()}
+    relations = {entity for one in planned.reads.values() for entity in one.entities}
     asked = sorted({b.source for name in relations for b in catalog.branches(name)})
     times = {name: catalog.sources[name].measured_at for name in asked}
     return {

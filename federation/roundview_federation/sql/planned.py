@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -12,11 +12,32 @@ from roundview_catalog.types import Type
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.dialect.types import PgType
 from roundview_federation.plan import Fold, Question, Section
+from roundview_federation.planner import Planner
+from roundview_federation.request import Decision
 from roundview_federation.rewrite.query.conditions import Later, Plain
 from roundview_federation.rewrite.query.sources import Read
 from roundview_federation.sql.direct import Direct
 from roundview_federation.sql.strategy import Choice
 from roundview_federation.sql.witness import Decided
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a question is planned in where sources join: relations that they have, and for whom.
+
+    `types` are those of all its relations' columns. `origins` has for columns of joined relations
+    the relation and column that they come from, `parts` the entities that are joined.
+    """
+
+    planner: Planner
+    decision: Decision
+    types: Mapping[str, Mapping[str, Type]]
+    origins: Mapping[str, Mapping[str, tuple[str, str]]]
+    parts: Mapping[str, tuple[str, ...]]
+
+    def decided(self, decision: Decision) -> Decision:
+        """Returns the decision of an asker with the same rules, who sees joined relations too."""
+        return replace(decision, fields=self.decision.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +47,7 @@ class PlannedRead:
     `columns` are those of its table; with a `fold` they are made of the rows' `inputs`.
     `customers` are ids that the question itself names (None: any). `key` is the parameter of the
     keys; it is empty where they are customers. `is_point` tells whether an index finds the rows.
+    `world` is there where sources join what the read is of.
     """
 
     read: Read
@@ -39,6 +61,7 @@ class PlannedRead:
     is_point: bool = False
     fold: Fold | None = None
     folded_inputs: Mapping[str, Type] = field(default_factory=dict)
+    world: World | None = None
     questions: dict[bool, Question] = field(default_factory=dict, compare=False)
     """what the planner is asked, by whether the read is bound: made when it is first needed"""
 
@@ -46,6 +69,24 @@ class PlannedRead:
     def inputs(self) -> Mapping[str, Type]:
         """Returns the columns of the rows that sources are asked for."""
         return self.columns if self.fold is None else self.folded_inputs
+
+    @property
+    def entities(self) -> Mapping[str, list[str]]:
+        """Returns the relations of the catalog that are read, with the columns of each."""
+        relation, world = self.read.relation, self.world
+        if world is None:
+            return {relation: list(self.inputs)}
+        found: dict[str, list[str]] = {part: [] for part in world.parts[relation]}
+        for column in self.inputs:
+            part, own = world.origins[relation][column]
+            found[part].append(own)
+        return found
+
+    def named(self, column: str) -> str:
+        """Returns what messages call a column that is read."""
+        relation = self.read.relation
+        known = {} if self.world is None else self.world.origins[relation]
+        return ".".join(known.get(column, (relation, column)))
 
 
 @dataclass(frozen=True, slots=True)

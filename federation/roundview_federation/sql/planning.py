@@ -29,6 +29,7 @@ from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.direct import LATE_COLUMNS, Direct, direct, without_lookup
 from roundview_federation.sql.expansion import expand
 from roundview_federation.sql.folding import partial_type
+from roundview_federation.sql.joining import is_worth_it, joined_inside, with_world
 from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.points import is_point
 from roundview_federation.sql.relations import is_ours, types_of
@@ -84,6 +85,31 @@ def plan_tree(
     # Names of our own are known from here on: nobody could have written them.
     reading = merge(read(tree, dict.fromkeys((*schema, AGREED))))
     hand_on(reading.reads)
+    asked = (text, witness)
+    if decision is None:
+        return _read_apart(asked, reading, planner, schema, None, allow_scan=allow_scan)
+    joined = joined_inside(reading, schema, planner, decision)
+    planned = _read_apart(asked, reading, planner, schema, decision, allow_scan=allow_scan)
+    if joined is None:
+        return planned
+    together, world = joined
+    other = _read_apart(
+        asked, together, world.planner, world.types, world.decision, allow_scan=allow_scan
+    )
+    return with_world(other, world) if is_worth_it(other, planned) else planned
+
+
+def _read_apart(
+    asked: tuple[str, Witness],
+    reading: Reading,
+    planner: Planner,
+    schema: Mapping[str, Mapping[str, Type]],
+    decision: Decision | None,
+    *,
+    allow_scan: bool,
+) -> PlannedQuery:
+    """Plans every read of a reading by itself, which changes it, and the residual over them."""
+    text, witness = asked
     types = {
         one.name: _columns(one, types_of(one.relation, schema)) for one in reading.reads.values()
     }
@@ -163,7 +189,9 @@ def _shrunk(
             fold=fold,
             folded_inputs=inputs,
             alone=folded_section(planned.alone, fold),
-            choice=replace(planned.choice, why=f"{planned.choice.why}, {found.why}"),
+            choice=replace(
+                planned.choice, estimate=found.groups, why=f"{planned.choice.why}, {found.why}"
+            ),
         )
     return made
 
@@ -182,6 +210,8 @@ async def plans_of(
     by_row: bool = False,
 ) -> Plan:
     """Returns the plan of a read's section, made once; `by_row` for rows that nobody folds."""
+    if planned.world is not None:
+        planner, decision = planned.world.planner, planned.world.decided(decision)
     question = planned.questions.get(is_bound)
     if by_row and planned.fold is not None:
         question = _question(replace(planned.alone, fold=None))

@@ -15,8 +15,9 @@ def wanted(
 ) -> tuple[list[tuple[str, Iterable[str]]], set[str]]:
     """Returns the columns that are read of each relation, and the sources that have them."""
     reads = [one for one in planned.reads.values() if not is_ours(one.read.relation)]
-    sources = {b.source for one in reads for b in catalog.branches(one.read.relation)}
-    return [(one.read.relation, one.inputs) for one in reads], sources
+    found = [part for one in reads for part in one.entities.items()]
+    sources = {branch.source for relation, _ in found for branch in catalog.branches(relation)}
+    return list(found), sources
 
 
 def named(planned: PlannedQuery) -> tuple[list[str], bool]:

@@ -94,7 +94,7 @@ class Fetched:
     def notices(self, reads: Mapping[str, PlannedRead]) -> tuple[str, ...]:
         """Names fields that are NULL in some rows because of what their source holds."""
         found = {
-            f"{status.name} has {what} of {reads[name].read.relation}.{field}: NULL"
+            f"{status.name} has {what} of {reads[name].named(field)}: NULL"
             for name, run in self.runs.items()
             for status in run.statuses
             for what, field in map(_noted, status.noted)
@@ -329,10 +329,9 @@ def _check_values(planned: PlannedRead, statuses: Sequence[SourceStatus]) -> Non
             name for name in status.noted if name != NOT_ASKED and not name.startswith(UNKNOWN_CODE)
         )
         if unfit:
-            relation = planned.read.relation
             # What was not asked for, a row filter's column, may be hidden from the asker.
-            named = [f"{relation}.{name}" for name in unfit if name in planned.inputs]
-            fields = ", ".join(named) or relation
+            named = [planned.named(name) for name in unfit if name in planned.inputs]
+            fields = ", ".join(named) or planned.read.relation
             raise RequestError(
                 f"{status.name} has values of {fields} that are not of their type",
                 code="RV105",

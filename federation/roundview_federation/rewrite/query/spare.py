@@ -43,7 +43,7 @@ def spare(reading: Reading, is_exact: IsExact) -> None:
             dropped.setdefault(id(asked.place), (asked.place, set()))[1].add(id(asked.tree))
             one.spared |= asked.names
     for place, trees in dropped.values():
-        _drop(place, trees)
+        drop_conjuncts(place, trees)
     needed = _needed(reading, without=set())
     for one in reading.reads.values():
         one.spared -= needed.get(one.name, set()) | told.get(one.name, set())
@@ -99,6 +99,18 @@ def is_merging(join: exp.Join) -> bool:
     return bool(join.args.get("using") or join.args.get("method"))
 
 
+def drop_conjuncts(place: exp.Expr, trees: set[int]) -> None:
+    """Takes conjuncts, by their identity, out of a WHERE or ON."""
+    name = "this" if isinstance(place, exp.Where) else "on"
+    kept = [one.copy() for one in conjuncts(place.args[name]) if id(one) not in trees]
+    if kept:
+        place.set(name, exp.and_(*kept, copy=False))
+    elif isinstance(place, exp.Where):
+        place.pop()
+    else:
+        place.set("on", exp.true())
+
+
 def _asked(select: exp.Select, reading: Reading) -> Iterator[_Asked]:
     if not is_flat(select):
         return
@@ -126,18 +138,6 @@ def _bare(tree: exp.Expr) -> exp.Expr:
             return exp.column(column.name)
         column.replace(exp.column(column.name))
     return result
-
-
-def _drop(place: exp.Expr, trees: set[int]) -> None:
-    """Takes conjuncts out of a WHERE or ON."""
-    name = "this" if isinstance(place, exp.Where) else "on"
-    kept = [one.copy() for one in conjuncts(place.args[name]) if id(one) not in trees]
-    if kept:
-        place.set(name, exp.and_(*kept, copy=False))
-    elif isinstance(place, exp.Where):
-        place.pop()
-    else:
-        place.set("on", exp.true())
 
 
 def _needed(reading: Reading, without: set[int]) -> dict[str, set[str]]:
