@@ -87,6 +87,8 @@ def _asked_of_trino(told: Explanation) -> Iterator[str]:
     yield "asks Trino"
     for branch in told.pruned:
         yield f"  skips     {harmless(branch)}: no row of it can match"
+    for note in told.own:
+        yield f"  reads     {harmless(note)}"
     for name, value in told.session.items():
         yield f"  with      {harmless(name)} = {harmless(value)}"
     yield from _block(told.statement)

@@ -65,8 +65,9 @@ class Explanation:
     """A whole question; `as_dict` is the JSON form.
 
     `measured`: source -> seconds since the sizes of its tables were noted, where that is known.
-    `statement` is what Trino gets, with what its `session` says and the branches that are `pruned`
-    from it; `bytes_fetched` is what Trino says that it read. They are empty without Trino.
+    `statement` is what Trino gets, with what its `session` says, the branches that are `pruned`
+    from it and those that are read in their source's `own` SQL; `bytes_fetched` is what Trino says
+    that it read. They are empty without Trino.
     """
 
     question: str
@@ -82,6 +83,7 @@ class Explanation:
     statement: str = ""
     session: dict[str, str] = field(default_factory=dict)
     pruned: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     bytes_fetched: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,6 +123,7 @@ def explain_statement(explained: Explanation, statement: Statement) -> None:
     explained.statement = statement.text(pretty=True)
     explained.session = dict(statement.properties)
     explained.pruned = statement.pruned
+    explained.own = statement.notes
 
 
 def _read(

@@ -309,7 +309,7 @@ class SqlQuestions:
             find = once(lambda identifier: self._find(identifier, request))
             asked = self._asked(request, decision, deadline, store, NOBODY, find)
             try:
-                explain_statement(whole, await self._trino.statement(planned, asked))
+                explain_statement(whole, await self._trino.statement(planned, asked, is_shown=True))
             except RequestError as error:
                 if explained.reason == ASKED_FOR or not is_for_others(error):
                     raise

@@ -122,17 +122,22 @@ class Asked:
 
 async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
     """Runs every read, each as soon as what it waits for is there; the first failure ends all."""
-    tasks: dict[str, asyncio.Task[ReadRun]] = {}
-    seen = _key_values(planned.reads)
-    try:
-        async with asyncio.timeout(asked.deadline.left), asyncio.TaskGroup() as group:
-            for name, one in planned.reads.items():
-                tasks[name] = group.create_task(_run(one, asked, tasks, seen))
-    except TimeoutError:
-        raise too_late() from None
-    except ExceptionGroup as failures:
-        raise _first(failures) from None
+    tasks = await _run_all(planned.reads, _key_values(planned.reads), asked)
     return Fetched({name: task.result() for name, task in tasks.items()})
+
+
+async def awaited_keys(planned: PlannedQuery, asked: Asked) -> dict[str, list[Any]]:
+    """Runs the reads that others wait for; returns the values by which each of these is asked.
+
+    Reads of which they are too many are left out. Raises like `fetch`.
+    """
+    binds = {name: one.choice.bind for name, one in planned.reads.items()}
+    awaited = {name for bind in binds.values() if bind is not None for name, _ in bind.of}
+    seen = _key_values(planned.reads)
+    reads = {name: one for name, one in planned.reads.items() if name in awaited}
+    tasks = await _run_all(reads, seen, asked)
+    found = {name: await _keys(one, tasks, seen) for name, one in planned.reads.items()}
+    return {name: keys for name, keys in found.items() if keys is not None}
 
 
 async def looked_up(planned: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
@@ -162,6 +167,22 @@ async def own(planned: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
         asked.clock,
     )
     return [tuple(row[name] for name in planned.columns) for row in made]
+
+
+async def _run_all(
+    reads: Mapping[str, PlannedRead], seen: Mapping[str, KeyValues], asked: Asked
+) -> dict[str, asyncio.Task[ReadRun]]:
+    """Runs reads, in an order in which nobody waits for a later one; returns what is done."""
+    tasks: dict[str, asyncio.Task[ReadRun]] = {}
+    try:
+        async with asyncio.timeout(asked.deadline.left), asyncio.TaskGroup() as group:
+            for name, one in reads.items():
+                tasks[name] = group.create_task(_run(one, asked, tasks, seen))
+    except TimeoutError:
+        raise too_late() from None
+    except ExceptionGroup as failures:
+        raise _first(failures) from None
+    return tasks
 
 
 def _key_values(reads: Mapping[str, PlannedRead]) -> dict[str, KeyValues]:

@@ -7,7 +7,6 @@ the canonical fields, then what the asker may see of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
@@ -17,45 +16,24 @@ from roundview_catalog.types import Type
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.dialect.types import TEXT, PgType
 from roundview_federation.dialect.values import call, string, when
-from roundview_federation.rewrite.push import Bound
+from roundview_federation.rewrite.trino.asked import Asked, Keys
 from roundview_federation.rewrite.trino.columns import RawColumns
 from roundview_federation.rewrite.trino.convert import canonical_type, cast_to, literal
 from roundview_federation.rewrite.trino.fields import Fields, computed, own_condition
+from roundview_federation.rewrite.trino.native import native_rows
 from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.rewrite.unfold import Unfolded
 
+_MOST_KEYS = 1_000
+"""Keys above which Trino's own join finds rows sooner than its planner reads their list."""
 _PERSONS = ("customer_id", "link_state")
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """Native keys that rows are asked by; `owners` are the customer and state of each, if known.
+def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> tuple[exp.Select, str]:
+    """Returns the rows of one branch and slot, and why its source is asked in its own SQL.
 
-    A key of several columns is a tuple.
+    That is "" where Trino's connector reads it. Raises RequestError RV103 for what is not there.
     """
-
-    bound: Bound
-    values: Sequence[Any]
-    owners: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked of a branch: columns, conditions over its own columns and their values, keys.
-
-    `attributes` are those of the principal; `xref` is the table that says whose a record is.
-    """
-
-    outputs: Mapping[str, Type]
-    conditions: tuple[exp.Expr, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-    keys: Keys | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    xref: exp.Table | None = None
-
-
-def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> exp.Select:
-    """Returns the rows of one branch and slot; raises RequestError RV103 for what is not there."""
     if unfolded.branch.lists:
         raise not_on_trino("lists in a column")
     raw = RawColumns(unfolded, place)
@@ -66,7 +44,8 @@ def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> exp.Select:
     # What is asked of the source is known once every column that is needed outside was named.
     is_linked = asked.xref is not None and _is_linked(wanted, fields, asked)
     person = fields.person() if is_linked else None
-    inner = _raw_rows(unfolded, raw, place, asked)
+    native = native_rows(unfolded, raw, asked)
+    inner, why = native if native is not None else (_raw_rows(unfolded, raw, place, asked), "")
     canonical = exp.Select(
         expressions=[
             exp.alias_(cast_to(node, _type(unfolded, name)), name, quoted=True, copy=False)
@@ -91,7 +70,7 @@ def rows_of(unfolded: Unfolded, place: Place, asked: Asked) -> exp.Select:
     ).from_(_derived(canonical, "f"), copy=False)
     for condition in _kept(unfolded, types, asked):
         outer = outer.where(condition, copy=False)
-    return outer
+    return outer, why
 
 
 def _wanted(unfolded: Unfolded, outputs: Mapping[str, Type]) -> list[str]:
@@ -142,8 +121,9 @@ def _raw_rows(unfolded: Unfolded, raw: RawColumns, place: Place, asked: Asked) -
     conditions += [_own_comparison(one, raw, asked.values) for one in asked.conditions]
     if asked.keys is not None:
         conditions += [own_condition(one, raw) for one in asked.keys.bound.conditions]
-        conditions.append(_in_keys(asked.keys, raw))
-    scan.set("expressions", raw.expressions or [exp.alias_(exp.Null(), "c0", quoted=True)])
+        if asked.keys.owners or len(asked.keys.values) <= _MOST_KEYS:
+            conditions.append(_in_keys(asked.keys, raw))
+    scan.set("expressions", raw.expressions() or [exp.alias_(exp.Null(), "c0", quoted=True)])
     scan.set("where", None)
     return scan.where(*conditions, copy=False) if conditions else scan
 

@@ -52,7 +52,7 @@ class RawColumns:
     unfolded: Unfolded
     place: Place
     names: dict[tuple[str, str], str] = field(default_factory=dict)
-    expressions: list[exp.Expr] = field(default_factory=list)
+    columns: list[exp.Column] = field(default_factory=list)
 
     def reference(self, column: exp.Column) -> tuple[exp.Expr, PgType]:
         """Returns what stands for a column, and its type; raises RequestError RV103."""
@@ -60,8 +60,15 @@ class RawColumns:
         name = self.names.get(key)
         if name is None:
             name = self.names[key] = f"c{len(self.names)}"
-            self.expressions.append(exp.alias_(self.own(column), name, quoted=True))
+            self.columns.append(column.copy())
         return exp.column(name, table="r", quoted=True), self.type_of(column)
+
+    def expressions(self) -> list[exp.Expr]:
+        """Returns the columns inside, by their names outside; raises RequestError RV103."""
+        return [
+            exp.alias_(self.own(column), f"c{at}", quoted=True)
+            for at, column in enumerate(self.columns)
+        ]
 
     def own(self, column: exp.Column) -> exp.Expr:
         """Returns a column inside, where the source's tables stand; raises RequestError RV103."""
@@ -108,6 +115,14 @@ def type_of(column: SourceColumn) -> PgType:
     return found
 
 
+def is_read(column: SourceColumn) -> bool:
+    """Tells whether connectors of Trino read a column, or lose nothing of it."""
+    if type_of(column) is not TEXT or column.type.kind is Kind.UUID:
+        return True
+    native = column.native.removesuffix(_BY_CODE_POINT).lower()
+    return not native or native.startswith((*_FIXED, *_VARYING))
+
+
 def read(own: exp.Expr, column: SourceColumn, connector: str) -> exp.Expr:
     """Returns a column of a connector's table as a value of `type_of` it."""
     type_, kind = type_of(column), column.type.kind
@@ -117,7 +132,7 @@ def read(own: exp.Expr, column: SourceColumn, connector: str) -> exp.Expr:
             return call("lower", cast_to(own, TEXT))
         if native.startswith(_FIXED):
             return exp.Trim(this=cast_to(own, TEXT), expression=string(" "), position="TRAILING")
-        if native and not native.startswith(_VARYING):
+        if not is_read(column):
             raise not_on_trino(f"columns of the source's own type {native}")
         return cast_to(own, TEXT)
     if type_ is BOOLEAN and connector != "postgres":

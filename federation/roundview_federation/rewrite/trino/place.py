@@ -27,6 +27,8 @@ class Place:
     catalog: str
     schema: str
     is_bridged: bool = False
+    own_schema: str = ""
+    """what a database itself calls the schema, "" of what is none"""
 
     def table(self, name: str, tables: Mapping[str, SourceTable]) -> exp.Table:
         """Returns the tree of one of the source's tables."""
@@ -77,8 +79,9 @@ def xref_of(catalog: Catalog) -> exp.Table | None:
 
 def _of_server(source: Source, env: Mapping[str, str]) -> Place:
     catalog, _, schema = source.trino_catalog.partition(".")
-    if not schema and source.connector == "postgres":
-        schema = str(source.connection.get("schema") or "public")
-    elif not schema and source.connector in _SCHEMES:
-        schema = login_of(source, env, *_SCHEMES[source.connector]).database
-    return Place(catalog, (schema or source.name).lower())
+    own = ""
+    if source.connector == "postgres":
+        own = str(source.connection.get("schema") or "public")
+    elif source.connector in _SCHEMES:
+        own = login_of(source, env, *_SCHEMES[source.connector]).database
+    return Place(catalog, (schema or own or source.name).lower(), own_schema=own)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlglot import exp
@@ -11,7 +12,9 @@ from sqlglot import exp
 from roundview_catalog.model import Catalog
 from roundview_catalog.types import Type
 from roundview_federation.connectors.port import Capabilities
-from roundview_federation.dialect.trino_types import not_on_trino
+from roundview_federation.dialect.trino_types import not_on_trino, trino_type
+from roundview_federation.dialect.types import PgType, duck
+from roundview_federation.dialect.values import is_null
 from roundview_federation.drafts import Drafts, ways
 from roundview_federation.execute.customers import Customers, bind, values_of
 from roundview_federation.plan import KeySet, Section
@@ -21,8 +24,10 @@ from roundview_federation.result import Found
 from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
 from roundview_federation.rewrite.push import Bound
-from roundview_federation.rewrite.trino.branch import Asked, Keys, rows_of
+from roundview_federation.rewrite.trino.asked import Asked, Keys
+from roundview_federation.rewrite.trino.branch import rows_of
 from roundview_federation.rewrite.trino.convert import canonical_type, cast_to, literal
+from roundview_federation.rewrite.trino.lists import MANY, split_list
 from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.rewrite.unfold import Unfolded
 from roundview_identity.store import Xref
@@ -36,7 +41,7 @@ class Reading:
     """What all reads of one statement share, and what they ask for.
 
     `keys` counts the most keys that a list of one source has; `pruned` names branches of which no
-    row can match.
+    row can match, `notes` those that are read in their source's own SQL.
     """
 
     catalog: Catalog
@@ -49,6 +54,7 @@ class Reading:
     keys: dict[str, int] = field(default_factory=dict)
     sources: dict[str, None] = field(default_factory=dict)
     pruned: list[str] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
 
 
 def relation_rows(
@@ -56,10 +62,12 @@ def relation_rows(
     outputs: Mapping[str, Type],
     customers: Sequence[str] | None,
     reading: Reading,
+    keys: Mapping[str, Any] = MappingProxyType({}),
 ) -> exp.Query:
     """Returns the rows of an entity, those of some customers only where these are known.
 
-    Raises RequestError RV103 where Trino would not have them alike.
+    `keys` are values by which it is asked, by the section's parameter. Raises RequestError RV103
+    where Trino would not have them alike.
     """
     catalog, decision = reading.catalog, reading.decision
     if any(mirrored(section, list(outputs), catalog, decision)):
@@ -67,6 +75,7 @@ def relation_rows(
     known = None
     if customers is not None:
         known = Customers.of([Found(one) for one in customers], reading.xref.members)
+    asked = replace(section, values={**section.values, **keys})
     arms = []
     branches = catalog.branches(section.entity)
     for unfolded in unfoldings(
@@ -78,7 +87,7 @@ def relation_rows(
             reading.pruned.append(unfolded.branch.id)
             continue
         narrowed = narrow(conditions, verdicts, {})
-        arms += list(_arms(unfolded, narrowed, section, outputs, known, reading))
+        arms += list(_arms(unfolded, narrowed, asked, outputs, known, reading))
     return united(arms, outputs)
 
 
@@ -95,6 +104,35 @@ def constant_rows(rows: Sequence[Sequence[Any]], outputs: Mapping[str, Type]) ->
         for row in rows
     ]  # fmt: skip
     return united(arms, outputs)
+
+
+def among(
+    rows: exp.Query, outputs: Mapping[str, Type], known: Mapping[str, Sequence[Any]]
+) -> exp.Query:
+    """Returns the rows whose columns have the values that are `known` of them, or none.
+
+    Others are rows that came after those values were read: what they lead to is not asked for.
+    """
+    conditions = []
+    for name, values in known.items():
+        column, type_ = exp.column(name, table="k", quoted=True), canonical_type(outputs[name])
+        query = _as_query(values, type_)
+        listed = [] if query is not None else [literal(value, type_) for value in values]
+        is_known = exp.In(this=column, expressions=listed, query=query) if values else exp.false()
+        conditions.append(exp.paren(exp.or_(is_null(column), is_known, copy=False)))
+    if not conditions:
+        return rows
+    columns = [exp.column(name, table="k", quoted=True) for name in outputs]
+    alias = exp.TableAlias(this=exp.to_identifier("k", quoted=True))
+    kept = exp.Select(expressions=columns).from_(exp.Subquery(this=rows, alias=alias), copy=False)
+    return kept.where(*conditions, copy=False)
+
+
+def _as_query(values: Sequence[Any], type_: PgType) -> exp.Subquery | None:
+    if len(values) <= MANY or not all(type(one) in (int, str) for one in values):
+        return None
+    to = None if type_.category == "S" else trino_type(duck(type_))
+    return split_list([str(one) for one in values], to)
 
 
 def united(arms: Sequence[exp.Select], outputs: Mapping[str, Type]) -> exp.Query:
@@ -125,24 +163,30 @@ def _arms(
     if place is None:
         raise not_on_trino(f"{source} has no trino_catalog")
     reading.sources[source] = None
+    for condition in narrowed.conditions:
+        _count_keys(source, len(condition.expressions), reading)
     drafts = Drafts(None)
     for bound, keyset in ways(unfolded, section, reading.planner.connectors, drafts, narrowed):
         keys = None
         if bound is not None and keyset is not None:
             keys = _keys(bound, keyset, section, customers)
-            reading.keys[source] = max(reading.keys.get(source, 0), len(keys.values))
-        yield rows_of(
-            unfolded,
-            place,
-            Asked(
-                outputs,
-                tuple(narrowed.conditions),
-                narrowed.constants,
-                keys,
-                reading.attributes,
-                reading.links,
-            ),
+            _count_keys(source, len(keys.values), reading)
+        asked = Asked(
+            outputs,
+            tuple(narrowed.conditions),
+            narrowed.constants,
+            keys,
+            reading.attributes,
+            reading.links,
         )
+        rows, why = rows_of(unfolded, place, asked)
+        if why:
+            reading.notes[f"{unfolded.branch.id} in {source}'s own SQL: {why}"] = None
+        yield rows
+
+
+def _count_keys(source: str, count: int, reading: Reading) -> None:
+    reading.keys[source] = max(reading.keys.get(source, 0), count)
 
 
 def _keys(bound: Bound, keyset: KeySet, section: Section, customers: Customers | None) -> Keys:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cachetools import LRUCache
 from sqlglot import exp
 
 from roundview_catalog.engines import Trino
-from roundview_catalog.errors import EngineError, SourceError
+from roundview_catalog.errors import EngineError, RequestError, SourceError
 from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.engines.trino.engine import Answer, TrinoEngine
 from roundview_federation.engines.trino.settings import settings_of
+from roundview_federation.plan import Identifier
+from roundview_federation.result import Found
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.trino.place import places_of, xref_of
 from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.relations import is_ours
-from roundview_federation.sql.running import Asked, looked_up, own, picked
+from roundview_federation.sql.running import Asked, awaited_keys, looked_up, own, picked
 from roundview_federation.sql.streaming import too_many_rows
-from roundview_federation.sql.trino.reads import Reading, constant_rows, relation_rows
+from roundview_federation.sql.trino.reads import Reading, among, constant_rows, relation_rows
 from roundview_federation.sql.trino.statement import Statement, assembled, properties_of
 
 _MOST_OWN_ROWS = 200
+_MOST_STATEMENTS = 256
+_MOST_KEY_LETTERS = 200_000
+"""Of longer lists a statement would come near to what Trino takes, a million letters."""
+_TOO_MANY_ROWS = "RV117"
 _UNREADABLE = "RV506"
 """What Trino says where one of its connectors fails."""
 
@@ -47,11 +54,26 @@ class TrinoQuestions:
 
     engine: TrinoEngine
     env: Mapping[str, str]
+    _kept: LRUCache[int, tuple[PlannedQuery, Mapping[str, Any], Statement]] = field(
+        default_factory=lambda: LRUCache(_MOST_STATEMENTS)
+    )
+    """statements by their plan, which is kept so that none other is taken for it"""
 
-    async def statement(self, planned: PlannedQuery, asked: Asked) -> Statement:
-        """Returns the statement of a question; raises RequestError RV103 where there is none."""
+    async def statement(
+        self, planned: PlannedQuery, asked: Asked, *, is_shown: bool = False
+    ) -> Statement:
+        """Returns the statement of a question; raises RequestError RV103 where there is none.
+
+        Reads whose keys others wait for are asked first, by us: their sources then see lists of
+        keys, whatever Trino knows of the sizes. A statement that is only shown has no such keys.
+        """
         if asked.is_partial:
             raise not_on_trino("an answer without some of its sources")
+        kept = self._kept.get(id(planned))
+        if kept is not None and kept[0] is planned and kept[1] == asked.params:
+            return kept[2]
+        asked = replace(asked, find=_once(asked.find))
+        keys = {} if is_shown else await _awaited(planned, asked)
         found = {
             name: await looked_up(one, asked)
             for name, one in planned.reads.items()
@@ -62,7 +84,10 @@ class TrinoQuestions:
             for name, one in planned.reads.items()
             if is_ours(one.read.relation) and one.read.relation != LOOKUP
         }
-        return await asyncio.to_thread(self._written, planned, asked, found, rows)
+        made = await asyncio.to_thread(self._written, planned, asked, found, rows, keys)
+        if not (found or rows or keys or made.is_of_now or is_shown):
+            self._kept[id(planned)] = planned, dict(asked.params), made
+        return made
 
     async def answer(self, planned: PlannedQuery, statement: Statement, asked: Asked) -> Answer:
         """Returns the rows of a question as they come.
@@ -85,6 +110,7 @@ class TrinoQuestions:
         asked: Asked,
         found: Mapping[str, list[tuple[Any, ...]]],
         rows: Mapping[str, list[tuple[Any, ...]]],
+        keys: Mapping[str, list[Any]],
     ) -> Statement:
         snapshot = asked.snapshot
         known = snapshot.catalog.sources
@@ -101,41 +127,83 @@ class TrinoQuestions:
             xref_of(snapshot.catalog),
         )
         made: dict[str, exp.Query] = {}
+        known_of = _known_of(planned, keys)
         for name, one in planned.reads.items():
             if name in found:
                 made[name] = constant_rows(picked(found[name], one), one.columns)
             elif name in rows:
                 made[name] = constant_rows(rows[name], one.columns)
             else:
-                made[name] = _rows(one, planned, found, reading)
+                read = _rows(one, keys.get(name), reading)
+                made[name] = among(read, one.columns, known_of.get(name, {}))
         connectors = {source: known[source].connector for source in reading.sources}
+        tree, is_of_now = assembled(planned.residual, made, asked.clock())
         return Statement(
-            tree=assembled(planned.residual, made, asked.clock()),
+            tree=tree,
+            notes=tuple(reading.notes),
+            is_of_now=is_of_now,
             properties=properties_of(
-                connectors, reading.places, reading.keys, hands_on=_hands_on(planned)
+                connectors, reading.places, reading.keys, hands_on=_hands_on(planned, keys)
             ),
             sources=tuple(reading.sources),
             pruned=tuple(reading.pruned),
         )
 
 
-def _rows(
-    one: PlannedRead,
-    planned: PlannedQuery,
-    found: Mapping[str, list[tuple[Any, ...]]],
-    reading: Reading,
-) -> exp.Query:
+def _rows(one: PlannedRead, keys: list[Any] | None, reading: Reading) -> exp.Query:
     customers = None if one.customers is None else tuple(map(str, one.customers))
-    section = one.alone
-    bind = one.choice.bind
-    is_of_customers = bind is not None and bind.column == "customer_id"
-    of = bind.of if bind is not None and is_of_customers else ()
-    if of and one.bound is not None and all(name in found for name, _ in of):
-        customers = tuple(str(row[0]) for name, _ in of for row in found[name])
-        section = one.bound
-    if customers is None and bind is None:
-        _check_size(one)
-    return relation_rows(section, one.columns, customers, reading)
+    if customers is not None:
+        # An id of before a merge still leads to records, which have another id now.
+        customers = tuple(one for one in customers if reading.xref.resolve_id(one) == one)
+    if keys is None or one.bound is None:
+        if customers is None and one.choice.bind is None:
+            _check_size(one)
+        return relation_rows(one.alone, one.columns, customers, reading)
+    if one.key:
+        by = {one.key: dict.fromkeys(keys)}
+        return relation_rows(one.bound, one.columns, customers, reading, by)
+    return relation_rows(one.bound, one.columns, tuple(map(str, keys)), reading)
+
+
+def _once(
+    find: Callable[[Identifier], Awaitable[Found]],
+) -> Callable[[Identifier], Awaitable[Found]]:
+    """Returns what looks each identifier up once."""
+    known: dict[Identifier, asyncio.Future[Found]] = {}
+
+    def found(identifier: Identifier) -> Awaitable[Found]:
+        if identifier not in known:
+            known[identifier] = asyncio.ensure_future(find(identifier))
+        return known[identifier]
+
+    return found
+
+
+async def _awaited(planned: PlannedQuery, asked: Asked) -> dict[str, list[Any]]:
+    """Returns the keys of reads that wait for others; none where those bring too much."""
+    try:
+        found = await awaited_keys(planned, asked)
+    except RequestError as error:
+        if error.code != _TOO_MANY_ROWS:
+            raise
+        return {}
+    return {
+        name: keys
+        for name, keys in found.items()
+        if sum(len(str(key)) for key in keys) <= _MOST_KEY_LETTERS
+    }
+
+
+def _known_of(
+    planned: PlannedQuery, keys: Mapping[str, list[Any]]
+) -> dict[str, dict[str, list[Any]]]:
+    """Returns the values that were read of columns for whose values others waited."""
+    known: dict[str, dict[str, list[Any]]] = {}
+    for name, values in keys.items():
+        bind = planned.reads[name].choice.bind
+        for other, column in bind.of if bind is not None else ():
+            known.setdefault(other, {})[column] = values
+    return known
 
 
 async def _name_dead_sources(sources: Collection[str], asked: Asked) -> None:
@@ -159,5 +227,8 @@ async def _few(one: PlannedRead, asked: Asked) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _hands_on(planned: PlannedQuery) -> bool:
-    return any(one.choice.bind is not None for one in planned.reads.values())
+def _hands_on(planned: PlannedQuery, keys: Mapping[str, list[Any]]) -> bool:
+    """Tells whether Trino itself hands keys of one read on to another."""
+    return any(
+        one.choice.bind is not None and name not in keys for name, one in planned.reads.items()
+    )

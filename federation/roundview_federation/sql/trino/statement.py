@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlglot import exp
@@ -12,6 +12,7 @@ from roundview_federation.dialect.trino import for_trino
 from roundview_federation.dialect.types import TIMESTAMPTZ
 from roundview_federation.rewrite.trino.convert import literal
 from roundview_federation.rewrite.trino.fields import FETCHED_AT
+from roundview_federation.rewrite.trino.lists import shorten
 from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.sql.strategy import MOST_KEYS
 
@@ -22,31 +23,44 @@ _WITH_KEY_LISTS = ("postgres", "mysql")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of Trino; `properties` are those of the session, `sources` whom it reads."""
+    """One statement of Trino; `properties` are those of the session, `sources` whom it reads.
+
+    `pruned` names branches that are not read, `notes` say which are read in their own SQL and why;
+    `is_of_now` tells whether the time stands in it.
+    """
 
     tree: exp.Query
     properties: Mapping[str, str]
     sources: tuple[str, ...]
     pruned: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_of_now: bool = False
+    _texts: dict[bool, str] = field(default_factory=dict, compare=False)
 
     def text(self, *, pretty: bool = False) -> str:
         """Returns the statement as Trino reads it."""
-        return self.tree.sql(dialect="trino", pretty=pretty)
+        text = self._texts.get(pretty)
+        if text is None:
+            text = self._texts[pretty] = self.tree.sql(dialect="trino", pretty=pretty)
+        return text
 
 
-def assembled(residual: exp.Query, reads: Mapping[str, exp.Query], now: datetime) -> exp.Query:
-    """Returns the residual over the reads, each as a derived table of its own."""
+def assembled(
+    residual: exp.Query, reads: Mapping[str, exp.Query], now: datetime
+) -> tuple[exp.Query, bool]:
+    """Returns the residual over the reads, each a derived table, and whether `now` stands there."""
     tree = for_trino(residual)
+    shorten(tree)
     for table in list(tree.find_all(exp.Table)):
         rows = reads.get(table.name)
         if rows is None or table.args.get("db") is not None:
             continue
         alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
         table.replace(exp.Subquery(this=rows.copy(), alias=alias))
-    for place in list(tree.find_all(exp.Placeholder)):
-        if place.name in ("now", FETCHED_AT):
-            place.replace(literal(now, TIMESTAMPTZ))
-    return tree
+    times = [one for one in tree.find_all(exp.Placeholder) if one.name in ("now", FETCHED_AT)]
+    for place in times:
+        place.replace(literal(now, TIMESTAMPTZ))
+    return tree, bool(times)
 
 
 def properties_of(
