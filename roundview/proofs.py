@@ -49,7 +49,7 @@ def prove_and_show(
         for name in catalog.sources
         if not sources or name in sources
     }
-    noted = {name: _note(place, name, found.rows) for name, found in proven.items() if found.rows}
+    noted = {name: _note(place, name, found) for name, found in proven.items() if found.rows}
     if as_json:
         print_json(
             {
@@ -74,11 +74,12 @@ def _prove(catalog: Catalog, name: str, place: Workspace, seconds: float) -> Pro
         )
 
 
-def _note(place: Workspace, name: str, rows: Mapping[str, int]) -> str | None:
+def _note(place: Workspace, name: str, found: Proven) -> str | None:
     """Writes the sizes of a source's tables; returns the file, None where it cannot be written."""
     file = f"sources/{name}{statistics_file.SUFFIX}"
     try:
-        statistics_file.write(place.catalog / file, rows, datetime.now(UTC))
+        moment = datetime.now(UTC)
+        statistics_file.write(place.catalog / file, found.rows, moment, found.distinct)
     except OSError:
         return None
     return file

@@ -196,6 +196,7 @@ class SourceTable:
     """One table of a source; `access` is the REST or file declaration, None for databases.
 
     `view` is the SELECT of a named view of the catalog, over tables `v0`, `v1` … of the source.
+    `distinct` tells of some columns about how many values they have.
     """
 
     name: str
@@ -207,6 +208,7 @@ class SourceTable:
     rows_estimate: int | None = None
     access: Any = None
     view: exp.Query | None = None
+    distinct: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def is_unique(self, columns: frozenset[str]) -> bool:
         """Tells whether values of these columns name at most one row."""

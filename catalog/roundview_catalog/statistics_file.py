@@ -1,4 +1,4 @@
-"""Decides how `NAME.statistics.yaml` is written and read: how large the tables of a source are."""
+"""Decides how `NAME.statistics.yaml` is written and read: how large a source's tables are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final
 
 from pydantic import Field, StrictInt
@@ -34,19 +35,34 @@ class StatisticsFile(Shape):
     """When that was, as ISO 8601 with an offset."""
     rows: Mapping[str, Annotated[StrictInt, Field(ge=0)]]
     """About how many rows each table has."""
+    distinct: Mapping[str, Mapping[str, Annotated[StrictInt, Field(ge=0)]]] = Field(
+        default_factory=dict
+    )
+    """About how many values columns of a table have."""
 
 
-def write(path: Path, rows: Mapping[str, int], measured_at: datetime) -> None:
+def write(
+    path: Path,
+    rows: Mapping[str, int],
+    measured_at: datetime,
+    distinct: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+) -> None:
     """Writes the statistics of a source; the file is replaced at once.
 
-    Raises OSError where the folder cannot be written.
+    `distinct` has table -> column -> about how many values it has. Raises OSError where the folder
+    cannot be written.
     """
     moment = measured_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     out = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump({"measured_at": moment, "rows": dict(sorted(rows.items()))}, out)
+    told: dict[str, object] = {"measured_at": moment, "rows": dict(sorted(rows.items()))}
+    if distinct:
+        told["distinct"] = {
+            table: dict(sorted(columns.items())) for table, columns in sorted(distinct.items())
+        }
+    yaml.dump(told, out)
     new = path.with_name(f".{path.name}.new")
     new.write_text(HEADER + out.getvalue(), encoding="utf-8")
     os.replace(new, path)
@@ -65,7 +81,11 @@ def with_statistics(source: Source, document: Document, report: Report) -> Sourc
         report.add(at, "RV206", "a time with an offset is needed here", _HINT)
         return source
     tables = {
-        name: replace(table, rows_estimate=file.rows.get(name, table.rows_estimate))
+        name: replace(
+            table,
+            rows_estimate=file.rows.get(name, table.rows_estimate),
+            distinct=file.distinct.get(name, {}),
+        )
         for name, table in source.tables.items()
     }
     return replace(source, tables=tables, measured_at=measured_at)

@@ -29,11 +29,13 @@ def test_noted_sizes_are_those_of_the_source(root: Path) -> None:
     local = MOMENT.astimezone(timezone(timedelta(hours=2)))
     table = next(iter(before.sources["shop"].tables))
     path = root / "sources/shop.statistics.yaml"
-    statistics_file.write(path, {table: 1234, "gone": 5}, local)
+    column = next(iter(before.sources["shop"].tables[table].columns))
+    statistics_file.write(path, {table: 1234, "gone": 5}, local, {table: {column: 7}})
     assert "measured_at: '2026-02-03T04:05:06Z'" in path.read_text(encoding="utf-8")
     after = loader.load(root)
     shop = after.sources["shop"]
     assert (shop.measured_at, shop.tables[table].rows_estimate) == (MOMENT, 1234)
+    assert shop.tables[table].distinct == {column: 7}
     assert set(shop.tables) == set(before.sources["shop"].tables)
     assert after.version != before.version
     others = [name for name in shop.tables if name != table]

@@ -844,6 +844,8 @@ async def test_introspection_reads_keys_indexes_links_and_collations(
     assert people.unique == (("email",),)
     assert people.indexes == (("code", "first name"),)
     assert people.rows_estimate == 500
+    assert people.distinct["email"] == 500
+    assert "note" not in people.distinct
     assert tables["links"].primary_key == ("b", "a")
     assert tables["links"].columns["b"].references == "people.id"
     assert tables["shown"].rows_estimate is None

@@ -251,6 +251,7 @@ async def test_introspection_tells_types_keys_indexes_and_references(
     assert lines.indexes == (("thing",),)
     assert lines.columns["thing"].references == "things.id"
     assert tables["keys"].rows_estimate == 5_000
+    assert tables["keys"].distinct["int4"] == 5_000
 
 
 async def test_a_schema_file_keeps_what_was_found(tables: dict[str, SourceTable]) -> None:

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
-from tests.sql.asking import answer, explained
+from tests.sql.asking import answer, asked, explained
 from tests.sql.conftest import WORKER, Estate, odd_opened
-from tests.sql.estate import Entity, Part, Split, build
+from tests.sql.estate import Entity, Part, Split, build, written
 from tests.sql.fold_queries import fold_query
 from tests.sql.judging import Judge
 from tests.sql.oracles import PostgresOracle
 from tests.sql.stores import Servers
 
+from roundview.client import connect_async
+from roundview_catalog import loader, statistics_file
+from roundview_federation.live.proving import prove_source
 from roundview_federation.sql import shrinking
 
 QUERIES = int(os.environ.get("ROUNDVIEW_QUERIES", "500")) // 4
@@ -87,3 +91,30 @@ async def test_long_texts_are_told_apart_by_their_ends(
             got = await answer(connection, text)
     found = {(body and body[2_999:], count) for body, count in got.rows}
     assert found == {("xa", 1), ("xA", 1), ("xa ", 1), ("xb", 2), (None, 1)}
+
+
+async def test_noted_numbers_of_values_decide_what_is_folded(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shrinking, "ROWS_PER_GROUP", 20)
+    parcel = Entity("parcel", {"ident": "bigint", "city": "text", "state": "text"}, ("ident",))
+    split = Split(f"noted_{WORKER}", {"crm": "postgres"}, (Part("parcel", "crm", "parcels"),))
+    text = "SELECT city, state, count(*) FILTER (WHERE state = 's1') FROM parcel GROUP BY 1, 2"
+    with duckdb.connect() as truth:
+        truth.execute(
+            "CREATE TABLE parcel AS SELECT i AS ident, 'c' || i % 4 AS city,"
+            " 's' || i % 3 AS state FROM range(3000) r(i)"
+        )
+        catalog, env = await written(tmp_path, (parcel,), split, truth, servers)
+        async with connect_async(catalog, env=env) as connection:
+            # Of texts nothing is known: each city may have rows of two hundred states.
+            assert "folded" not in await explained(connection, text)
+        proven = await prove_source(loader.load(catalog, env=env), "crm", env=env)
+        assert proven.distinct["parcels"] == {"ident": 3_000, "city": 4, "state": 3}
+        file = catalog / "sources/crm.statistics.yaml"
+        statistics_file.write(file, proven.rows, datetime.now(UTC), proven.distinct)
+        async with connect_async(catalog, env=env) as connection:
+            assert "folded by city, state: about" in await explained(connection, text)
+            got = await asked(connection, text)
+            assert sorted(got.answer.rows) == sorted(truth.execute(text).fetchall())
+            assert got.rows_fetched == 12

@@ -24,7 +24,7 @@ from roundview_federation.live.on_trino import is_on_trino, prove_on_trino
 from roundview_federation.live.paths import prove_paths
 from roundview_federation.live.places import Places
 from roundview_federation.live.schema import prove_schema
-from roundview_federation.live.sizes import prove_sizes, sizes
+from roundview_federation.live.sizes import distinct, prove_sizes, sizes
 from roundview_federation.live.ways import variants
 from roundview_federation.resilience.deadline import Deadline
 
@@ -38,12 +38,13 @@ _SERVERS: Final = ("sqlite", "postgres", "mysql")
 class Proven:
     """What came of one source; `failure` says why it could not be asked at all.
 
-    `rows` has about how many rows each table has now.
+    `rows` has about how many rows each table has now, `distinct` the same of values of columns.
     """
 
     findings: tuple[Finding, ...]
     failure: SourceError | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
+    distinct: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 async def prove_source(
@@ -90,7 +91,7 @@ async def prove_source(
     finally:
         await connector.close()
     ordered = tuple(sorted(findings, key=lambda one: (one.position, one.claim)))
-    return Proven(ordered, rows=sizes(subject))
+    return Proven(ordered, rows=sizes(subject), distinct=distinct(subject))
 
 
 def _proofs(connector: str) -> Iterator[tuple[str, _Proof]]:

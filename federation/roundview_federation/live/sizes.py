@@ -26,6 +26,18 @@ def sizes(subject: Subject) -> Mapping[str, int]:
     return found
 
 
+def distinct(subject: Subject) -> Mapping[str, Mapping[str, int]]:
+    """Returns about how many values columns have, as far as the source itself notes it."""
+    found: dict[str, Mapping[str, int]] = {}
+    for name, table in subject.source.tables.items():
+        live = subject.live_table(name)
+        known = {} if live is None else live.distinct
+        kept = {column: count for column, count in known.items() if column in table.columns}
+        if kept:
+            found[name] = kept
+    return found
+
+
 async def prove_sizes(subject: Subject) -> AsyncIterator[Finding]:
     """Yields whether the tables are about as large as they were noted to be."""
     now = sizes(subject)

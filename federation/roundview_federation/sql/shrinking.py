@@ -200,6 +200,10 @@ def _distinct(expr: exp.Expr, unfolded: Unfolded, rows: float) -> float:
     declared = table.columns[column.name]
     if table.is_unique(frozenset({column.name})):
         return float(table.rows_estimate or rows)
+    noted = table.distinct.get(column.name)
+    if noted is not None:
+        # One more for NULL, which is not counted.
+        return min(rows, noted + 1.0)
     if declared.domain:
         return len(declared.domain) + 1.0
     if declared.references:

@@ -55,9 +55,13 @@ def _asked(branch: Branch, conditions: Plain, catalog: Catalog) -> float:
         keyset = keyset_of(tree)
         if keyset is not None:
             values = len(conditions.values[keyset[1]])
-            rows = min(rows, values * (1 if _is_unique(tree, branch, catalog) else _PER_KEY))
+            share = _noted_share(tree, branch, catalog)
+            each = _PER_KEY if share is None else rows * share
+            rows = min(rows, values * (1 if _is_unique(tree, branch, catalog) else each))
         elif isinstance(tree, exp.EQ):
-            rows = 1.0 if _is_unique(tree, branch, catalog) else rows * _EQUAL
+            share = _noted_share(tree, branch, catalog)
+            share = _EQUAL if share is None else share
+            rows = 1.0 if _is_unique(tree, branch, catalog) else rows * share
         elif not isinstance(tree, exp.NEQ):
             rows *= _RANGE
     return rows
@@ -76,6 +80,22 @@ def _is_unique(tree: exp.Expr, branch: Branch, catalog: Catalog) -> bool:
         if not table.is_unique(frozenset({column.name})):
             return False
     return True
+
+
+def _noted_share(tree: exp.Expr, branch: Branch, catalog: Catalog) -> float | None:
+    """Returns the share of rows that one value of a column has, where its source notes that."""
+    shares = []
+    for fields in branch.slots.values():
+        mapping = fields.get(tree.this.name)
+        column = mapping.expr if mapping is not None else None
+        if not isinstance(column, exp.Column) or column.table not in branch.aliases:
+            return None
+        table = catalog.sources[branch.source].tables[branch.aliases[column.table]]
+        noted = table.distinct.get(column.name)
+        if noted is None:
+            return None
+        shares.append(1 / max(1, noted))
+    return max(shares, default=None)
 
 
 def choose(
@@ -133,7 +153,10 @@ def selectivity(condition: exp.Expr, unfolded: Unfolded) -> float:
         return _EQUAL
     table = unfolded.source.tables[unfolded.aliases[column.table]]
     is_unique = table.is_unique(frozenset({column.name}))
-    return 1 / max(1, table.rows_estimate or _UNKNOWN_ROWS) if is_unique else _EQUAL
+    if is_unique:
+        return 1 / max(1, table.rows_estimate or _UNKNOWN_ROWS)
+    noted = table.distinct.get(column.name)
+    return _EQUAL if noted is None else 1 / max(1, noted)
 
 
 def _rows(branch: Branch, catalog: Catalog) -> int:

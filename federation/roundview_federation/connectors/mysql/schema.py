@@ -27,6 +27,13 @@ FROM information_schema.statistics
 WHERE table_schema = DATABASE() AND index_type IN ('BTREE', 'HASH')
 ORDER BY table_name, index_name, seq_in_index
 """
+# An index of several columns counts its first ones together; the server estimates all of them.
+_DISTINCT: Final = """
+SELECT table_name, column_name, MAX(cardinality) FROM information_schema.statistics
+WHERE table_schema = DATABASE() AND seq_in_index = 1 AND sub_part IS NULL
+  AND cardinality IS NOT NULL
+GROUP BY table_name, column_name
+"""
 _LINKS: Final = """
 SELECT table_name, column_name, referenced_table_name, referenced_column_name, constraint_name
 FROM information_schema.key_column_usage
@@ -46,6 +53,9 @@ async def read_tables(session: Session, prefix: str) -> Mapping[str, SourceTable
     native = {(row[0], row[1]): NativeColumn.of(row[2:]) for row in await session.select(COLUMNS)}
     nullable = await session.select(_NULLABLE)
     indexes = await session.select(_INDEXES)
+    distinct: dict[str, dict[str, int]] = defaultdict(dict)
+    for table, name, estimate in await session.select(_DISTINCT):
+        distinct[table][name] = int(estimate)
     links = _single(await session.select(_LINKS))
     # MariaDB's JSON is a text with a check.
     is_checked = session.flavor == "mariadb"
@@ -78,7 +88,7 @@ async def read_tables(session: Session, prefix: str) -> Mapping[str, SourceTable
         short = table[len(prefix) :]
         found[short] = _table(
             short, table, declared, [row[1:] for row in indexes if row[0] == table],
-            int(rows) if rows is not None and kind == "BASE TABLE" else None,
+            int(rows) if rows is not None and kind == "BASE TABLE" else None, distinct[table],
         )  # fmt: skip
     return found
 
@@ -89,6 +99,7 @@ def _table(
     columns: Mapping[str, SourceColumn],
     indexes: Iterable[tuple[Any, ...]],
     estimate: int | None,
+    distinct: Mapping[str, int],
 ) -> SourceTable:
     parts: dict[str, tuple[bool, list[str | None]]] = {}
     for index, non_unique, column, prefix_length in indexes:
@@ -113,6 +124,7 @@ def _table(
         unique=tuple(dict.fromkeys(unique)),
         indexes=tuple(dict.fromkeys(plain)),
         rows_estimate=estimate,
+        distinct={name: count for name, count in distinct.items() if name in columns},
     )
 
 

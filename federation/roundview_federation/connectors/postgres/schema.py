@@ -50,6 +50,15 @@ JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
 WHERE i.indrelid = ANY($1) AND i.indisvalid AND i.indpred IS NULL
   AND m.amname IN ('btree', 'hash') ORDER BY i.indrelid, c.relname
 """
+# Of a partitioned table there are statistics of its own rows, none, and of all of them.
+_DISTINCT: Final = """
+SELECT c.oid, s.attname, max(CASE WHEN s.n_distinct >= 0 THEN s.n_distinct
+  ELSE -s.n_distinct * greatest(c.reltuples, 0) END)::bigint AS estimate
+FROM pg_catalog.pg_stats AS s
+JOIN pg_catalog.pg_class AS c ON c.relname = s.tablename
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = s.schemaname
+WHERE c.oid = ANY($1) AND s.n_distinct <> 0 GROUP BY c.oid, s.attname
+"""
 _REFERENCES: Final = """
 SELECT k.conrelid, k.conkey[1] AS own, k.confrelid, k.confkey[1] AS other
 FROM pg_catalog.pg_constraint AS k
@@ -94,6 +103,9 @@ async def read_tables(
         columns[row["attrelid"]][row["attnum"]] = _column(row)
     for row in await connection.fetch(_REFERENCES, oids):
         _refer(row, columns, names)
+    distinct: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in await connection.fetch(_DISTINCT, oids):
+        distinct[row["oid"]][row["attname"]] = row["estimate"]
     keys: dict[int, dict[str, list[tuple[str, ...]]]] = defaultdict(lambda: defaultdict(list))
     for row in await connection.fetch(_INDEXES, oids):
         numbers = row["keys"][: row["indnkeyatts"]]
@@ -113,6 +125,7 @@ async def read_tables(
             unique=tuple(dict.fromkeys(own["unique"])),
             indexes=tuple(dict.fromkeys(own["plain"])),
             rows_estimate=row["estimate"],
+            distinct=distinct[row["oid"]],
         )
     return found
 

@@ -20,7 +20,7 @@ from roundview_federation.rewrite.query.spare import is_flat, is_merging, option
 
 _SUMMED = (exp.Sum, exp.Avg)
 _EXTREME = (exp.Min, exp.Max)
-_NEVER = (exp.Window, exp.Filter, exp.Rand, exp.Lateral, exp.Unnest)
+_NEVER = (exp.Window, exp.Rand, exp.Lateral, exp.Unnest)
 _WHOLE = {Kind.INTEGER: 10, Kind.BIGINT: 19}
 _COUNTED = 19
 _DIGITS = 38
@@ -55,8 +55,14 @@ class Folding:
         """Makes the SELECT add up what was folded; in place."""
         for node in list(_aggregates(self.select)):
             made = self._added(node)
-            if made is not None:
-                node.replace(made)
+            if made is None:
+                continue
+            above = node.parent
+            if isinstance(above, exp.Filter):
+                # What it asks of a row is the same for all that were made one: it is a key.
+                made = _filtered(made, above.expression)
+                node = above
+            node.replace(made)
 
     def _added(self, node: exp.Expr) -> exp.Expr | None:
         """Returns an aggregate over folded rows, None for what repeated rows do not change."""
@@ -258,6 +264,17 @@ def _places(select: exp.Select) -> list[exp.Expr]:
     source = select.args.get("from_")
     joins = select.args.get("joins") or []
     return [*([source.this] if source is not None else []), *(join.this for join in joins)]
+
+
+def _filtered(made: exp.Expr, where: exp.Expr) -> exp.Expr:
+    """Returns an expression of which every aggregate is of those rows only."""
+
+    def filtered(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, (exp.Sum, *_EXTREME)):
+            return exp.Filter(this=node.copy(), expression=where.copy())
+        return node
+
+    return made.transform(filtered)
 
 
 def _free(name: str, taken: set[str]) -> str:
