@@ -58,9 +58,15 @@ def connect_async(
 
 
 def open_federation(
-    catalog: Path | str | None = None, *, env: Mapping[str, str] | None = None
+    catalog: Path | str | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    processes: int = 1,
 ) -> Federation:
-    """Opens the federation of a catalog folder with the files that lie beside it."""
+    """Opens the federation of a catalog folder with the files that lie beside it.
+
+    `processes` tells how many serve it and share the limits of its sources.
+    """
     # Imported here: `import roundview` and the command line's help need none of it.
     from roundview.auditing import audit_place
     from roundview.settings import find_workspace
@@ -72,6 +78,7 @@ def open_federation(
         data_dir=place.data_dir,
         secret=place.secret_file,
         env={**place.env, **(env or {})},
+        processes=processes,
         audit=audit_place(place),
     )
 

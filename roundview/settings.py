@@ -87,13 +87,18 @@ class Workspace:
     audit_days: int
 
 
-def read_settings() -> Settings:
-    """Reads the settings; raises RequestError for a value that cannot be."""
+def read_settings(*, workers: int | None = None) -> Settings:
+    """Reads the settings; `workers` is what the command line says instead of one.
+
+    Raises RequestError for a value that cannot be.
+    """
     try:
-        return Settings()
+        return Settings() if workers is None else Settings(workers=workers)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "ROUNDVIEW_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = "_".join(str(part) for part in first["loc"])
+        is_option = name == "workers" and workers is not None
+        name = f"--{name}" if is_option else f"ROUNDVIEW_{name.upper()}"
         raise RequestError(f"{name} is not valid", code="RV105", hint=first["msg"]) from None
 
 

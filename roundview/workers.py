@@ -12,14 +12,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from roundview.auditing import audit_place
+from roundview.client import open_federation
 from roundview.serve import BACKLOG, hasten_loop, make_app, server_config
 from roundview.settings import find_workspace, read_settings
 from roundview.sql_door import SqlDoor, hand_over, handed_over
-from roundview_catalog.errors import RequestError
 from roundview_federation.federation import Federation
-
-_MOST = 64
 
 
 def run_workers(
@@ -32,11 +29,8 @@ def run_workers(
     """Serves with several processes until SIGINT or SIGTERM; one that dies is replaced.
 
     The processes open the federation's catalog folder for themselves; the given one only
-    proved that this is possible. SIGHUP replaces them one after the other. Raises RequestError
-    for a number that cannot be.
+    proved that this is possible. SIGHUP replaces them one after the other.
     """
-    if not 1 <= processes <= _MOST:
-        raise RequestError(f"--workers is a number from 1 to {_MOST}", code="RV105")
     asyncio.run(federation.close())
     # What the workers need is handed over as settings: they are started, not forked.
     os.environ["ROUNDVIEW_CATALOG"] = str(federation.root.resolve())
@@ -54,16 +48,8 @@ def run_workers(
 def worker_app() -> FastAPI:
     """Returns the server of one of the processes that `run_workers` starts."""
     hasten_loop()
-    place = find_workspace()
-    federation = Federation.open(
-        place.catalog,
-        data_dir=place.data_dir,
-        secret=place.secret_file,
-        env=place.env,
-        processes=read_settings().workers,
-        audit=audit_place(place),
-    )
-    links = Turn(place.data_dir / "linking.lock").taken
+    federation = open_federation(processes=read_settings().workers)
+    links = Turn(find_workspace().data_dir / "linking.lock").taken
     return make_app(federation, links=links, sql=handed_over())
 
 

@@ -56,12 +56,12 @@ def serve(
     from roundview.sql_door import sql_port as chosen_sql_port
     from roundview.workers import run_workers
 
-    settings = read_settings()
+    settings = read_settings(workers=workers)
     federation = open_federation(catalog)
     access = federation.catalog.access
     chosen = settings.port if port is None else port
     listener = listen_openly(host or settings.host, chosen, access, settings)
-    processes = settings.workers if workers is None else workers
+    processes = settings.workers
     at = chosen_sql_port(settings, chosen) if sql_port is None else sql_port
     sql = sql_door(host or settings.host, at, is_shared=processes != 1)
     base = address(listener, is_secure=settings.tls_certificate is not None)

@@ -105,11 +105,13 @@ async def test_processes_share_the_limits_of_a_source(made_estate: Estate, tmp_p
         await one.close()
 
 
+@pytest.mark.parametrize("number", ["0", "65"])
 def test_a_number_of_workers_that_cannot_be(
     made_estate: Estate,
     shell: Callable[..., subprocess.CompletedProcess[str]],
     tmp_path: Path,
+    number: str,
 ) -> None:
-    said = shell("roundview", "serve", str(made_estate.catalog), "--workers", "0", cwd=tmp_path)
+    said = shell("roundview", "serve", str(made_estate.catalog), "--workers", number, cwd=tmp_path)
     assert said.returncode == 2
     assert "--workers" in said.stderr + said.stdout
