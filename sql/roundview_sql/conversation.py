@@ -133,16 +133,20 @@ class Conversation:
             found = statements(text)
             if not found:
                 self._channel.put(messages.EMPTY_QUERY)
+            self._session.transaction.is_implicit = len(found) > 1
             for one in found:
                 offset = one.offset
-                await self._guarded(self._simple(one, is_alone=len(found) == 1))
+                await self._guarded(self._simple(one))
         except (WireError, RoundviewError, GoneError) as error:
             await self._failed(error, offset)
         except Exception as error:  # noqa: BLE001  told as an internal error, without its text
             await self._failed(error, offset)
+        self._session.transaction.is_implicit = False
+        if not self._session.transaction.is_open:
+            await self._session.close_portals()
         await self._ready()
 
-    async def _simple(self, text: Text, *, is_alone: bool) -> None:
+    async def _simple(self, text: Text) -> None:
         session = self._session
         command = read_command(text)
         session.transaction.check(command)

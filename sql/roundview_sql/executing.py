@@ -222,7 +222,7 @@ class Executor:
 
     async def _declare(self, command: Declare, portal: Portal) -> str:
         session = self.session
-        if not command.holds and not session.transaction.is_open:
+        if not command.holds and not session.transaction.lasts:
             raise WireError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
         if command.is_scroll:
             self.client.put(messages.fields(b"N", notice("cursors can be read forward only")))

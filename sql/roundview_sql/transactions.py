@@ -24,11 +24,18 @@ class Transaction:
         self.notices: list[dict[str, str]] = []
         self._variables = variables
         self._savepoints: list[str] = []
+        self.is_implicit = False
+        """whether several statements of one query are a transaction of their own"""
 
     @property
     def is_open(self) -> bool:
         """Tells whether a block was begun."""
         return self.status != IDLE
+
+    @property
+    def lasts(self) -> bool:
+        """Tells whether more than this statement belongs to the transaction."""
+        return self.is_open or self.is_implicit
 
     def check(self, command: object) -> None:
         """Raises WireError 25P02 for a command that a failed transaction does not let through."""

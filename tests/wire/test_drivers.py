@@ -52,10 +52,12 @@ async def psql(dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
          "-c", "SHOW application_name"),
         ("-c", "BEGIN", "-c", "SET LOCAL statement_timeout = '5min'", "-c", "SHOW statement_timeout",
          "-c", "COMMIT", "-c", "SHOW statement_timeout"),
+        ("-c", "DECLARE c CURSOR FOR VALUES (1), (2); FETCH 1 FROM c; FETCH ALL FROM c",
+         "-c", "FETCH 1 FROM c"),
         ("-c", ""),
         ("-c", "-- nothing"),
     ],
-    ids=range(17),
+    ids=range(18),
 )  # fmt: skip
 async def test_psql_says_what_it_says_of_postgresql(
     served: Served, arguments: tuple[str, ...]
