@@ -164,6 +164,21 @@ class Naive:
             FROM (SELECT h_source, h_key, h_slot, h_customer, {shown} FROM {entity} WHERE {kept})
             WHERE {where or "TRUE"}""").fetchall()
 
+    def seen(
+        self,
+        entity: str,
+        roles: Sequence[Rules],
+        principal: Mapping[str, Any],
+        consent: Consent | None = None,
+    ) -> str:
+        """Returns a SELECT of what roles are shown of an entity, with its customer_id."""
+        shown, kept = self._ruled(entity, roles, principal, consent)
+        return f"SELECT h_customer AS customer_id, {shown} FROM {entity} WHERE {kept}"
+
+    def asked(self, text: str) -> list[tuple[Any, ...]]:
+        """Returns the rows of plain SQL."""
+        return self._database.execute(text).fetchall()
+
     def close(self) -> None:
         """Frees the rows."""
         self._database.close()

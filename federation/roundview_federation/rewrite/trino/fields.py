@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from roundview_catalog import coerce, expressions
+from roundview_catalog.errors import RequestError
 from roundview_catalog.expressions.functions import NODES
 from roundview_catalog.mapped import FieldMapping, PersonKey
 from roundview_catalog.model import COMMON_FIELDS
@@ -17,7 +18,7 @@ from roundview_federation.dialect.casts import settle
 from roundview_federation.dialect.expressions import HANDLERS
 from roundview_federation.dialect.queries import Translator
 from roundview_federation.dialect.trino import value_for_trino
-from roundview_federation.dialect.trino_types import not_on_trino
+from roundview_federation.dialect.trino_types import NOT_ON_TRINO, not_on_trino
 from roundview_federation.dialect.types import TEXT, PgType
 from roundview_federation.dialect.values import call, is_null, string
 from roundview_federation.rewrite.row_values import literal_value
@@ -199,8 +200,14 @@ def computed(tree: exp.Expr, types: Types) -> tuple[exp.Expr, PgType]:
     """Returns what an expression of a catalog is in Trino; its columns name their table."""
     translator = Translator({})
     translator.columns = dict(types)
-    value = settle(translator.value(_as_called(tree)))
-    return value_for_trino(value.node), value.type
+    try:
+        value = settle(translator.value(_as_called(tree)))
+        return value_for_trino(value.node), value.type
+    except RequestError as error:
+        # The catalog's words are no mistake of whoever asks, and not theirs to read.
+        if error.extensions.get("engine") == NOT_ON_TRINO:
+            raise
+        raise not_on_trino("an expression of the catalog") from None
 
 
 def own_condition(tree: exp.Expr, raw: RawColumns) -> exp.Expr:
