@@ -71,7 +71,9 @@ class Still:
         )
         self._results: dict[str, Result] = {}
 
-    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
+    async def authenticate(
+        self, credential: str | None, *, is_local: bool, address: str = ""
+    ) -> Principal:
         return self.principal
 
     def decide(self, principal: Principal, purpose: str = "") -> Decision:

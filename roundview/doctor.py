@@ -13,9 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from roundview.auditing import audit_place, verify_log
+from roundview.policy_testing import Judged, judged_live, judged_offline
 from roundview.settings import Workspace
 from roundview_catalog import loader
 from roundview_catalog.errors import RoundviewError
+from roundview_catalog.model import Catalog
 from roundview_catalog.policy import Role
 from roundview_federation.federation import Federation
 from roundview_federation.live import Finding, Proven, Verdict, prove_source
@@ -63,6 +65,7 @@ def offline(place: Workspace) -> Iterator[Look]:
         yield Look("catalog", State.FAILED, detail, "roundview check shows all of them")
     else:
         yield Look("catalog", State.OK, "no mistakes, and no secret is written out in it")
+        yield _policy_tests(loader.load(place.catalog))
     yield from _secret_files(place)
     yield from _audit(place)
 
@@ -92,10 +95,37 @@ async def online(
         yield Look(
             "policy", State.FAILED, "there are no roles: nobody sees anything", "policy.yaml"
         )
+    yield await _policy_questions(federation)
     customers = some_customers(federation.xref, SAMPLES)
     for at, role in enumerate(roles.values()):
         report(f"role {role.name}", at, len(roles))
         yield await _role(federation, role, customers)
+
+
+def _policy_tests(catalog: Catalog) -> Look:
+    """Holds the policy against the rows and names of policy_tests.yaml."""
+    name, tests = "policy tests", catalog.policy_tests
+    if not tests:
+        hint = "policy_tests.yaml says what each role must and must not see"
+        return Look(name, State.WARNING, "nothing says what the policy must amount to", hint)
+    return _judged(name, [judged_offline(catalog, one) for one in tests])
+
+
+async def _policy_questions(federation: Federation) -> Look:
+    """Asks what policy_tests.yaml asks live."""
+    name = "policy questions"
+    tests = [one for one in federation.catalog.policy_tests if one.questions]
+    if not tests:
+        return Look(name, State.OK, "none are asked live")
+    return _judged(name, [await judged_live(federation, one) for one in tests])
+
+
+def _judged(name: str, found: Sequence[Judged]) -> Look:
+    failed = [one for one in found if not one.holds]
+    if failed:
+        detail = f"{len(failed)} of {len(found)} do not hold, the first: {failed[0].name}"
+        return Look(name, State.FAILED, detail, "roundview policy test", 3)
+    return Look(name, State.OK, f"{len(found)} hold")
 
 
 def _secret_files(place: Workspace) -> Iterator[Look]:

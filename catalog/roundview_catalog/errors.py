@@ -102,6 +102,7 @@ CODES: Mapping[str, Code] = _codes(
     ("RV303", "keys of an issuer cannot be had", "ISSUER_UNAVAILABLE", "58000", 503),
     ("RV304", "a reason is needed", "REASON_NEEDED", "42501", 403),
     ("RV305", "withheld without consent", "CONSENT_WITHHELD", "01000", 200),
+    ("RV306", "too many failed attempts", "TOO_MANY_ATTEMPTS", "28000", 429),
     ("RV310", "audit log cannot be written", "AUDIT_UNAVAILABLE", "58030", 503),
     ("RV400", "source failed", "SOURCE_ERROR", "58000", 502),
     ("RV401", "source did not answer in time", "SOURCE_TIMEOUT", "57014", 504),

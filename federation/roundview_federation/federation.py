@@ -128,9 +128,12 @@ class Federation:
         """Returns the snapshot that new questions are answered with."""
         return self._current
 
-    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
-        """Returns who asks with a token or an API key; raises AccessError RV302 for others."""
-        return await self.access.authenticate(self.catalog, credential, is_local, self.principal)
+    async def authenticate(
+        self, credential: str | None, *, is_local: bool, address: str = ""
+    ) -> Principal:
+        """Returns who asks with a token or an API key; raises AccessError RV302, RV306."""
+        known = self.catalog, credential, is_local, self.principal
+        return await self.access.authenticate(*known, address)
 
     def decide(
         self, principal: Principal, purpose: str = "", *, is_emergency: bool = False
@@ -270,8 +273,6 @@ class Federation:
         self._versions.keep(catalog, self.clock())
         return shared(catalog, self._processes)
 
-    # -- SQL -----------------------------------------------------------------------------------
-
     @contextmanager
     def _asked(self, request: Request) -> Iterator[SqlQuestions]:
         questions, snapshot = self._questions(), self._current
@@ -320,8 +321,6 @@ class Federation:
         if self._duckdb is None:
             self._duckdb = DuckDBEngine()
         return self._duckdb
-
-    # -- one question ------------------------------------------------------------------------
 
     async def _answer(
         self,

@@ -43,7 +43,9 @@ _JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 class Served(Answers, Protocol):
     """A federation that knows its callers."""
 
-    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
+    async def authenticate(
+        self, credential: str | None, *, is_local: bool, address: str = ""
+    ) -> Principal:
         """Returns who asks; raises AccessError for nobody who may."""
 
 
@@ -75,10 +77,12 @@ def graphql_app(
 
 
 async def asker(http: HttpRequest, federation: Served) -> Principal:
-    """Returns who sent a request; raises AccessError RV302 for nobody who is known."""
+    """Returns who sent a request; raises AccessError RV302 for nobody who is known, RV306 after too
+    many attempts."""
     peer = http.client.host if http.client is not None else ""
     credential = bearer(http.headers.getlist("authorization"))
-    return await federation.authenticate(credential, is_local=is_this_machine(peer))
+    is_local = is_this_machine(peer)
+    return await federation.authenticate(credential, is_local=is_local, address=peer)
 
 
 def asked(http: HttpRequest, principal: Principal) -> Request:
@@ -99,10 +103,12 @@ def asked(http: HttpRequest, principal: Principal) -> Request:
 
 
 def challenge(error: RoundviewError, http: HttpRequest) -> dict[str, str]:
-    """Returns the header that tells how to be let in, where it is a matter of that (RFC 6750)."""
+    """Returns the header that tells how, or when, to be let in (RFC 6750, RFC 9110)."""
     if error.code == "RV302":
         was_sent = "authorization" in http.headers
         return {"WWW-Authenticate": 'Bearer error="invalid_token"' if was_sent else "Bearer"}
+    if error.code == "RV306":
+        return {"Retry-After": str(error.extensions["retryAfter"])}
     if error.extensions.get("scope"):
         scope = error.extensions["scope"]
         return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}

@@ -44,6 +44,8 @@ def test_the_demo_is_well_and_every_role_was_tried(shell: Shell, own: Path) -> N
     for name in ("crm", "pos", "mail", "support"):
         assert found[f"{name}: login"]["detail"] == "proved to be read-only"
         assert ", 0 refuted" in found[f"{name}: claims"]["detail"]
+    assert found["policy tests"]["detail"] == "8 hold"
+    assert found["policy questions"]["detail"] == "2 hold"
     assert found["role demo"]["detail"].startswith("9 views")
     assert found["role shop"]["state"] == found["links"]["state"] == found["clock"]["state"] == "ok"
     secret = (
@@ -58,6 +60,19 @@ def test_what_lies_open_is_found(shell: Shell, own: Path) -> None:
     (own / "env").chmod(0o644)
     code, found = looked(shell, own, "--offline")
     assert (code, found["environment file"]["state"]) == (3, "failed")
+
+
+def test_a_policy_that_is_not_what_its_tests_say_is_found(shell: Shell, own: Path) -> None:
+    policy = own / "catalog/policy.yaml"
+    text = policy.read_text(encoding="utf-8")
+    filter_ = "sales_order: region = principal.region"
+    policy.write_text(text.replace(filter_, "sales_order: region <> 'us'"), encoding="utf-8")
+    code, found = looked(shell, own, "--offline")
+    assert (code, found["policy tests"]["state"]) == (3, "failed")
+    assert found["policy tests"]["detail"].endswith("a shop without a region sees no order")
+    (own / "catalog/policy_tests.yaml").unlink()
+    code, found = looked(shell, own, "--offline")
+    assert (code, found["policy tests"]["state"]) == (0, "warning")
 
 
 def test_a_secret_that_is_written_out_is_found_and_not_shown(shell: Shell, own: Path) -> None:

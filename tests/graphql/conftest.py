@@ -242,7 +242,9 @@ class Memory:
     asked: list[Question] = field(default_factory=list)
     raising: Exception | None = None
 
-    async def authenticate(self, credential: str | None, *, is_local: bool) -> Principal:
+    async def authenticate(
+        self, credential: str | None, *, is_local: bool, address: str = ""
+    ) -> Principal:
         assert is_local
         return self.principal
 

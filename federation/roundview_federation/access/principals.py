@@ -18,6 +18,7 @@ from roundview_catalog.errors import AccessError
 from roundview_catalog.model import Catalog
 from roundview_catalog.secrets import resolve
 from roundview_federation.access.api_keys import FILE, PREFIX, ApiKeys, Holder
+from roundview_federation.access.attempts import Attempts
 from roundview_federation.access.signing_keys import SigningKeys, read_file, read_url
 from roundview_federation.access.tokens import prove, refuse, take_apart
 from roundview_federation.access.verifiers import Verifier, nobodys_verifier
@@ -63,18 +64,25 @@ class Authenticator:
         self._clock = clock
         self._ticks = ticks
         self._secret = secret
+        self._attempts = Attempts(ticks)
         self._api_keys: ApiKeys | None = None
         self._signing: dict[Issuer, SigningKeys] = {}
         self._resolved: tuple[Access, tuple[Issuer, ...]] = (Access(), ())
         self._must_authenticate = access.is_configured
 
     async def authenticate(
-        self, catalog: Catalog, credential: str | None, is_local: bool, anybody: Principal
+        self,
+        catalog: Catalog,
+        credential: str | None,
+        is_local: bool,
+        anybody: Principal,
+        address: str = "",
     ) -> Principal:
         """Returns who asks; `anybody` where no one needs to say, on this machine.
 
-        `credential` is a token or an API key. Raises AccessError RV302 for one that is missing or
-        not accepted, RV300 where none of its roles exists here, RV303 where keys cannot be had.
+        `credential` is a token or an API key; `address` who sends it, "" for this process. Raises
+        AccessError RV302 for one that is missing or not accepted, RV300 where none of its roles
+        exists here, RV303 where keys cannot be had, RV306 after too many failed attempts.
         """
         self._must_authenticate |= catalog.access.is_configured
         if credential is None:
@@ -83,9 +91,17 @@ class Authenticator:
             raise AccessError(
                 "a token or an API key is needed", code="RV302", hint="send it as a Bearer token"
             )
-        if credential.startswith(PREFIX):
-            return await self._by_key(catalog, credential)
-        return await self._by_token(catalog, credential)
+        if not address:
+            return await self._believed(catalog, credential)
+        self._attempts.check(address, credential)
+        try:
+            principal = await self._believed(catalog, credential)
+        except AccessError as error:
+            if error.code == "RV302":
+                self._attempts.failed(address)
+            raise
+        self._attempts.accepted(credential)
+        return principal
 
     def proven(
         self, catalog: Catalog, user: str
@@ -105,6 +121,11 @@ class Authenticator:
         """Closes the store of API keys."""
         if self._api_keys is not None:
             self._api_keys.close()
+
+    async def _believed(self, catalog: Catalog, credential: str) -> Principal:
+        if credential.startswith(PREFIX):
+            return await self._by_key(catalog, credential)
+        return await self._by_token(catalog, credential)
 
     async def _by_key(self, catalog: Catalog, credential: str) -> Principal:
         if not catalog.access.api_keys:
