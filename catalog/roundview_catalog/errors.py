@@ -98,7 +98,7 @@ CODES: Mapping[str, Code] = _codes(
     ("RV200", "catalog is wrong", "CATALOG_ERROR", "F0000", 500),
     ("RV300", "not allowed", "POLICY_DENIED", "42501", 403),
     ("RV301", "purpose is missing or not allowed", "PURPOSE_DENIED", "42501", 403),
-    ("RV302", "nobody is authenticated", "UNAUTHENTICATED", "28000", 401),
+    ("RV302", "credential is missing or not accepted", "UNAUTHENTICATED", "28000", 401),
     ("RV303", "keys of an issuer cannot be had", "ISSUER_UNAVAILABLE", "58000", 503),
     ("RV304", "a reason is needed", "REASON_NEEDED", "42501", 403),
     ("RV305", "withheld without consent", "CONSENT_WITHHELD", "01000", 200),

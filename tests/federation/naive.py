@@ -231,6 +231,11 @@ def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return (row[0].source, *(_stored(value) for value in row[1:]))
 
 
+def stored_row(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Returns a row of an answer in SQL as the naive answer has it."""
+    return tuple(_stored(value) for value in row)
+
+
 def _masked(entity: str, column: str, roles: Sequence[Rules], stored: str) -> str:
     """Returns what the first role shows that shows the row, roles that do not mask it first."""
     reading = [role for role in roles if column not in role.hidden.get(entity, ())]
