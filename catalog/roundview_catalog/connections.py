@@ -55,6 +55,19 @@ class MysqlConnection(ServerConnection):
     """Where a MySQL or MariaDB server answers."""
 
 
+class TrinoConnection(Shape):
+    """Where the Trino answers that alone reaches the source."""
+
+    url: str
+    """https://host:port; may hold ${env:…}."""
+    user: str = "roundview"
+    """The user that asks."""
+    password: str = ""
+    """Its password, as ${env:…} or ${file:…}; needs https."""
+    ca: str = ""
+    """File with the authorities to trust, relative to the catalog folder."""
+
+
 class BasicAuth(Shape):
     """User name and password of HTTP basic authentication."""
 

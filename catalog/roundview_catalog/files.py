@@ -187,7 +187,7 @@ class SourceFile(Shape):
     """Unit that answers for this file."""
     use: str = ""
     """Template below this file: vendor/ospos or ./NAME.template.yaml; null removes an entry."""
-    connector: Literal["sqlite", "files", "rest", "postgres", "mysql"]
+    connector: Literal["sqlite", "files", "rest", "postgres", "mysql", "trino"]
     """Technology of the source."""
     connection: Mapping[str, Any]
     """Where it is and how we get in; secrets only as ${env:…} or ${file:…}."""

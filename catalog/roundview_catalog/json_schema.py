@@ -15,6 +15,7 @@ from roundview_catalog.connections import (
     PostgresConnection,
     RestConnection,
     SqliteConnection,
+    TrinoConnection,
 )
 from roundview_catalog.files import (
     CatalogFile,
@@ -36,6 +37,7 @@ _CONNECTIONS: tuple[type[BaseModel], ...] = (
     RestConnection,
     PostgresConnection,
     MysqlConnection,
+    TrinoConnection,
 )
 _PARTS: tuple[type[BaseModel], ...] = (
     *_CONNECTIONS,

@@ -18,6 +18,7 @@ from roundview_catalog.connections import (
     PostgresConnection,
     RestConnection,
     SqliteConnection,
+    TrinoConnection,
 )
 from roundview_catalog.document import Document
 from roundview_catalog.errors import Position
@@ -26,13 +27,14 @@ from roundview_catalog.files import (
 )
 from roundview_catalog.mapping import compile_branches
 from roundview_catalog.model import Canonical, Defaults, Limits, Source
+from roundview_catalog.plain_conditions import check_conditions
 from roundview_catalog.report import Report, did_you_mean
 from roundview_catalog.shapes import is_map, shaped
 from roundview_catalog.source_tables import Tables, tables_of
 from roundview_catalog.tables import RestTable
 from roundview_catalog.waiting import LATER_CONNECTORS
 
-CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql")
+CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql", "trino")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9][a-z0-9_]*)?")
 _NO_INSTANCES = (".schema", ".template", ".statistics")
 _URL = re.compile(r"(?:https?://|\$\{)[^\s]+", re.IGNORECASE)
@@ -69,6 +71,7 @@ def read_source(
     report.problems += [problem for problem in found.problems if problem.message not in known]
     source = replace(source, branches=branches)
     _check_held(source, report)
+    check_conditions(source, report)
     return source
 
 
@@ -119,9 +122,18 @@ def _read(
         "rest": RestConnection,
         "postgres": PostgresConnection,
         "mysql": MysqlConnection,
+        "trino": TrinoConnection,
     }
     connection = shaped(kinds[file.connector], data["connection"], document,
                         ("connection",), report)  # fmt: skip
+    if file.connector == "trino" and not file.trino_catalog:
+        hint = "trino_catalog: NAME.SCHEMA"
+        report.add(
+            document.position(("connector",)),
+            "RV220",
+            "which catalog of Trino it is is not said",
+            hint,
+        )
     if isinstance(connection, RestConnection):
         _check_addresses(connection, document, report)
     return file, data

@@ -19,7 +19,7 @@ from roundview_catalog.shapes import shaped
 from roundview_catalog.tables import FileTable, RestAnswers, RestTable
 from roundview_catalog.types import parse_type
 
-DATABASES = ("sqlite", "postgres", "mysql")
+DATABASES = ("sqlite", "postgres", "mysql", "trino")
 NORMAL_FORMS = ("lower", "upper", *NORMALIZERS)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-LATER_CONNECTORS = ("mariadb", "trino", "duckdb", "mongodb")
+LATER_CONNECTORS = ("mariadb", "duckdb", "mongodb")

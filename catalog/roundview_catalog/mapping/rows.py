@@ -182,8 +182,9 @@ def _child(reader: Reader, name: str, given: Any, scope: Scope, path: Path) -> C
             reader.add_key((*path, key), "RV205", f"unknown key {key}", hint)
     if "from" not in given or "where" not in given:
         raise reader.wrong(path, "RV220", "a child needs `from` and `where`")
-    if reader.connector == "rest":
-        raise reader.wrong(path, "RV209", "children of REST tables are not supported yet")
+    if reader.connector in ("rest", "trino"):
+        named = {"rest": "REST", "trino": "Trino"}[reader.connector]
+        raise reader.wrong(path, "RV209", f"children of {named} tables are not supported yet")
     scan, inner = read_from(reader, (*path, "from"), scope)
     condition = reader.condition((*path, "where"), scope.beside(inner.aliases))
     if not any(column.table in scope.aliases for column in condition.find_all(exp.Column)):

@@ -8,7 +8,7 @@ from roundview_catalog.errors import CatalogError, Problem
 from roundview_catalog.model import Source
 from roundview_federation.connectors.port import Connector
 
-CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql")
+CONNECTORS = ("sqlite", "files", "rest", "postgres", "mysql", "trino")
 
 
 def open_connector(source: Source, *, env: Mapping[str, str]) -> Connector:
@@ -38,6 +38,10 @@ def open_connector(source: Source, *, env: Mapping[str, str]) -> Connector:
             from roundview_federation.connectors.mysql import MysqlConnector
 
             return MysqlConnector(source, env=env)
+        if source.connector == "trino":
+            from roundview_federation.connectors.trino import TrinoConnector
+
+            return TrinoConnector(source, env=env)
     except ImportError as error:
         message = f"connector {source.connector} needs {error.name}, which is not installed"
         hint = f"pip install {error.name}"

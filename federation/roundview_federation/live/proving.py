@@ -97,7 +97,7 @@ async def prove_source(
 def _proofs(connector: str) -> Iterator[tuple[str, _Proof]]:
     if connector != "rest":
         yield "tables", _schema
-    if connector not in ("postgres", "mysql"):
+    if connector not in ("postgres", "mysql", "trino"):
         yield "columns", prove_columns
     if connector == "files":
         yield "buckets", prove_buckets

@@ -11,7 +11,7 @@ from roundview_catalog.engines import Trino
 from roundview_catalog.errors import CatalogError, Position, Problem
 from roundview_catalog.secrets import resolve
 
-_FILE = "roundview.yaml"
+_POSITION = Position("roundview.yaml", 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +26,35 @@ class TrinoSettings:
     ca: str = ""
 
 
-def settings_of(told: Trino, root: Path, env: Mapping[str, str]) -> TrinoSettings:
-    """Returns the settings that a catalog says; raises CatalogError RV206.
+def settings_of(
+    told: Trino, root: Path, env: Mapping[str, str], position: Position = _POSITION
+) -> TrinoSettings:
+    """Returns the settings that a catalog says at a position; raises CatalogError RV206.
 
     A password goes over https only.
     """
     shape = "https://host:port"
+    file = position.file
     try:
-        parts = urlsplit(resolve(told.url, env, file=_FILE))
+        parts = urlsplit(resolve(told.url, env, file=file))
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise _refused("engines.trino.url is not an address", shape) from None
+        raise _refused(position, "url is not the address of a Trino", shape) from None
     is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
     if parts.scheme not in ("http", "https") or not host or not is_bare:
-        raise _refused("engines.trino.url is not an address", shape)
-    password = resolve(told.password, env, file=_FILE)
+        raise _refused(position, "url is not the address of a Trino", shape)
+    password = resolve(told.password, env, file=file)
     if password and parts.scheme != "https":
-        raise _refused("a password for Trino needs an address with https", shape)
+        raise _refused(position, "a password for Trino needs an address with https", shape)
     return TrinoSettings(
         host=host,
         port=port or (443 if parts.scheme == "https" else 80),
         scheme=parts.scheme,
-        user=resolve(told.user, env, file=_FILE),
+        user=resolve(told.user, env, file=file),
         password=password,
-        ca=str(root / resolve(told.ca, env, file=_FILE)) if told.ca else "",
+        ca=str(root / resolve(told.ca, env, file=file)) if told.ca else "",
     )
 
 
-def _refused(message: str, hint: str) -> CatalogError:
-    return CatalogError([Problem(Position(_FILE, 1, 1), "RV206", message, hint)])
+def _refused(position: Position, message: str, hint: str) -> CatalogError:
+    return CatalogError([Problem(position, "RV206", message, hint)])

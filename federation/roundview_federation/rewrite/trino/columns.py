@@ -135,7 +135,7 @@ def read(own: exp.Expr, column: SourceColumn, connector: str) -> exp.Expr:
         if not is_read(column):
             raise not_on_trino(f"columns of the source's own type {native}")
         return cast_to(own, TEXT)
-    if type_ is BOOLEAN and connector != "postgres":
+    if type_ is BOOLEAN and connector not in ("postgres", "trino"):
         number = cast_to(own, INTEGER)
         return exp.Case(
             this=number,
