@@ -114,7 +114,7 @@ async def test_random_questions_under_policies_have_their_naive_answer(
     record_property("refused", refused.total())
     assert not wrong, f"{len(wrong)} wrong from seed {first} on\n" + "\n".join(wrong[:5])
     assert refused.total() <= MOST_REFUSED * (answered + refused.total()), refused
-    assert shown > 0.6 * answered
+    assert shown > 0.2 * answered
 
 
 async def test_consent_is_a_semi_join_in_the_statement(ruled: RuledEstate) -> None:
