@@ -5,7 +5,7 @@ over the source tables. Keys and text decide the second group: 200,000 buyers in
 purchases in MariaDB. What our layer costs is a point question beside its bare statement. Rows are
 compared before anything is timed, and beside each figure stand the rows that Trino read.
 
-python -m benchmarks.trino [--scale 0.05] [--only tpch|keys|point] [--json]
+python -m benchmarks.trino [--scale 0.05] [--only tpch|keys] [--json]
 """
 
 from __future__ import annotations
