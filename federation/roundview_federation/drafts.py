@@ -12,9 +12,10 @@ from roundview_catalog.errors import RequestError
 from roundview_federation.connectors.port import Capabilities, Connector
 from roundview_federation.plan import Arrival, Handover, KeySet, Section
 from roundview_federation.rewrite.arrive import hand_over
+from roundview_federation.rewrite.bounds import Bound, below, bounds
 from roundview_federation.rewrite.fold import folded, never_by_row
 from roundview_federation.rewrite.narrow import Names, Narrowed, Verdicts
-from roundview_federation.rewrite.push import Bound, FragmentDraft, Pushed, below, bounds, push
+from roundview_federation.rewrite.push import FragmentDraft, Pushed, push
 from roundview_federation.rewrite.sealing import Opening, key_space
 from roundview_federation.rewrite.unfold import Unfolded, unfold_above
 from roundview_federation.rewrite.verdict import Keyed, Turned

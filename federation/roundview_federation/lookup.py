@@ -32,7 +32,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Found
 from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.push import FragmentDraft, push
-from roundview_federation.rewrite.unfold import unfold
+from roundview_federation.rewrite.unfold import asked_of, unfold
 from roundview_identity.refresh import remember
 from roundview_identity.rules import Rules
 from roundview_identity.store import Xref
@@ -280,7 +280,9 @@ def _branch_locators(
     section = Section("locate", branch.entity, selecting(branch.entity, (field,)), "")
     leaf, sealing = _leaf(section), planner.sealing
     joins = capabilities.joins
-    for unfolded in unfold(leaf, branch, planner.catalog, (field,), joins=joins, sealing=sealing):
+    for unfolded in unfold(
+        asked_of(leaf), branch, planner.catalog, (field,), joins=joins, sealing=sealing
+    ):
         column = _base_column(branch, unfolded.slot, field, planner.catalog)
         if column is None or column.table not in unfolded.aliases:
             continue

@@ -384,4 +384,5 @@ class Plan:
 
 def selecting(entity: str, columns: tuple[str, ...]) -> exp.Select:
     """Returns `SELECT columns FROM entity`."""
-    return exp.select(*(exp.column(c) for c in columns)).from_(exp.to_table(entity))
+    table = exp.Table(this=exp.to_identifier(entity))
+    return exp.select(*(exp.column(c) for c in columns)).from_(table, copy=False)

@@ -45,7 +45,7 @@ from roundview_federation.rewrite.narrow import (
 from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.sealing import KeySealing
 from roundview_federation.rewrite.top_rows import top_rows
-from roundview_federation.rewrite.unfold import Unfolded, unfold
+from roundview_federation.rewrite.unfold import POSTGRES, KnownRows, Unfolded, asked_of, unfold
 from roundview_federation.rewrite.verdict import Turned
 from roundview_federation.top_rows import MOST, with_most
 
@@ -66,6 +66,8 @@ class Planner:
         self.connectors = connectors
         self._plans: LRUCache[PlanKey, Plan] = LRUCache(_PLANS)
         self._turned: LRUCache[PlanKey, tuple[tuple[Turned, ...], ...]] = LRUCache(_PLANS)
+        self.rows: KnownRows = {}
+        """what the rows of branches are made of, found out once"""
         self._making: dict[PlanKey, asyncio.Future[Plan]] = {}
 
     def plans(self) -> tuple[Plan, ...]:
@@ -156,14 +158,16 @@ def unfoldings(
     tree = section.tree
     for rewrite in PASSES:
         tree = rewrite(tree, context)
+    asked = asked_of(tree)
     for branch in branches:
         yield from unfold(
-            tree,
+            asked,
             branch,
             planner.catalog,
             tuple(columns),
             joins=joins or planner.connectors[branch.source].capabilities.joins,
             sealing=planner.sealing,
+            known=planner.rows,
         )
 
 
@@ -190,8 +194,8 @@ def _plan(
         else:
             above = entities.get(section.parent, "")
             planned |= _with_mirrors(section, decision, planner, drafts, above)
-    everything = own_decision(planner.catalog, decision)
     reads: dict[str, HiddenRead] = {}
+    everything = own_decision(planner.catalog, decision) if hidden else decision
     for section in hidden:
         known = next((one for one in whole if _has_rows_of(one, section, decision)), None)
         if known is None:
@@ -379,7 +383,7 @@ def _section(
         columns=tuple(columns),
         order=tuple((offset + columns.index(name), descending) for name, descending in terms),
         sources=tuple(dict.fromkeys(one.source for one in branches)),
-        text=section.tree.sql(dialect="postgres"),
+        text=section.tree.sql(dialect=POSTGRES, copy=False),
         parameters=tuple(sorted({p.name for p in section.tree.find_all(exp.Placeholder)})),
     )
 

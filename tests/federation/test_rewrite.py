@@ -23,12 +23,13 @@ from roundview_federation.plan import Fragment, KeySet, Section
 from roundview_federation.request import Decision, Principal
 from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.authorize import authorize
+from roundview_federation.rewrite.bounds import bounds
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.derive import derive
 from roundview_federation.rewrite.keyset import keyset
-from roundview_federation.rewrite.push import FragmentDraft, Pushed, bounds, push
+from roundview_federation.rewrite.push import FragmentDraft, Pushed, push
 from roundview_federation.rewrite.qualify import qualify
-from roundview_federation.rewrite.unfold import Unfolded, unfold
+from roundview_federation.rewrite.unfold import Unfolded, asked_of, unfold
 
 GOLDEN = Path(__file__).parents[1] / "golden/rewrite"
 CAPABILITIES: dict[str, Capabilities] = {
@@ -233,7 +234,7 @@ def _unfolded(case: Case, catalog: Catalog) -> Iterator[Unfolded]:
     joins = CAPABILITIES[catalog.sources[case.source].connector].joins
     for branch in catalog.branches(case.section.entity):
         if branch.source == case.source:
-            yield from unfold(tree, branch, catalog, outputs, joins=joins)
+            yield from unfold(asked_of(tree), branch, catalog, outputs, joins=joins)
 
 
 def _pushed(unfolded: Unfolded, drafts: dict[str, FragmentDraft]) -> Iterator[Pushed]:

@@ -8,6 +8,7 @@ written by --update-golden, and read by whoever adds it: a wrong restriction is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from sqlglot import exp
 from roundview_catalog import expressions
 from roundview_catalog.loader import load
 from roundview_catalog.model import COMMON_FIELDS, Catalog
-from roundview_catalog.types import parse_type
+from roundview_catalog.types import Kind, Type, parse_type
 from roundview_federation.connectors.mysql.connector import MysqlConnector
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.connectors.postgres.connector import PostgresConnector
@@ -29,15 +30,17 @@ from roundview_federation.plan import Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite import PASSES
+from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.context import RewriteContext
 from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
+from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.query.conditions import Plain, plain
 from roundview_federation.rewrite.query.folds import foldings
 from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import Reading, read
 from roundview_federation.rewrite.query.sources import Read
 from roundview_federation.rewrite.query.spare import spare
-from roundview_federation.rewrite.unfold import unfold
+from roundview_federation.rewrite.unfold import Asked, KnownRows, asked_of, unfold
 from roundview_federation.sql.planning import plan_query
 from roundview_federation.sql.relations import visible
 
@@ -165,7 +168,10 @@ def test_narrow(name: str, catalog: Catalog, golden: Callable[[Path, str], None]
             whole = rewrite(whole, RewriteContext(catalog.canonical, decision, section))
         for branch in catalog.branches(entity):
             capabilities = CAPABILITIES[catalog.sources[branch.source].connector]
-            for one in unfold(whole, branch, catalog, ("source_key",), joins=capabilities.joins):
+            unfoldings = unfold(
+                asked_of(whole), branch, catalog, ("source_key",), joins=capabilities.joins
+            )
+            for one in unfoldings:
                 conditions = turned(one, frozenset(section.values), capabilities)
                 verdicts = judged(conditions, section.values)
                 narrowed = None if verdicts is None else narrow(conditions, verdicts, {})
@@ -256,3 +262,47 @@ def _everything(catalog: Catalog, masks: dict[tuple[str, str], exp.Expr] | None 
     entities = catalog.canonical.entities
     fields = {name: frozenset(entity.types) for name, entity in entities.items()}
     return Decision("test", "", fields, {}, masks or {}, frozenset(), {})
+
+
+@pytest.mark.parametrize(("kind", "is_exact"), [(Kind.BIGINT, True), (Kind.INTEGER, False)])
+def test_a_range_is_exact_where_the_field_holds_every_number(
+    kind: Kind, is_exact: bool, catalog: Catalog
+) -> None:
+    where = exp.GT(this=exp.column("ident"), expression=exp.Placeholder(this="v0"))
+    branch = next(one for one in catalog.branches("item") if one.source == "store")
+    asked = Asked({}, None, where)
+    (unfolded,) = unfold(asked, branch, catalog, ("source_key",), joins=True)
+    entity = unfolded.entity
+    fields = {**entity.fields, "ident": replace(entity.fields["ident"], type=Type(kind))}
+    typed = replace(unfolded, entity=replace(entity, fields=fields))
+    conditions = turned(typed, frozenset({"v0"}), CAPABILITIES["postgres"])
+    verdicts = judged(conditions, {"v0": 3})
+    assert verdicts is not None
+    assert narrow(conditions, verdicts, {}).is_exact is is_exact
+
+
+@pytest.mark.parametrize("is_headless", [True, False])
+def test_what_is_known_of_fields_asks_for_the_same_columns(
+    is_headless: bool, catalog: Catalog
+) -> None:
+    known: KnownRows = {}
+    asked = Asked({}, None, None)
+    found = 0
+    for entity in catalog.canonical.entities.values():
+        for branch in catalog.branches(entity.name):
+            capabilities = CAPABILITIES[catalog.sources[branch.source].connector]
+            made = []
+            for rows in (None, known, known):
+                columns: list[list[str]] = []
+                for one in unfold(
+                    asked, branch, catalog, tuple(entity.types), joins=True, known=rows
+                ):
+                    unfolded = one if rows is not None else replace(one, rows=None)
+                    pushed = push(unfolded, None, capabilities, {}, row_cap=1)
+                    arrive(unfolded, pushed, "rows", is_headless=is_headless)
+                    columns.append(list(pushed.draft.columns))
+                made.append(columns)
+            assert made[1] == made[2] == made[0], branch.id
+            found += len(made[0])
+    assert found
+    assert any(rows.inputs for rows in known.values())

@@ -18,11 +18,20 @@ KeysetForm = Callable[[exp.Expr, exp.Placeholder], exp.Expr]
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between)
 
 
+Nodes = Mapping[type[exp.Expr], list[exp.Expr]]
+"""All nodes of some trees by their type, those further up first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Names the table of each alias of a fragment, those of its sub-selects included."""
+    """Names the table of each alias of a fragment, those of its sub-selects included.
+
+    `nodes` are those of the fragment and its children as they were asked, by their type: looking
+    through a tree takes about as long as writing it.
+    """
 
     tables: Mapping[str, SourceTable]
+    nodes: Nodes
 
     def column(self, column: exp.Column) -> SourceColumn | None:
         """Returns the declared column, None where the catalog does not know it."""
@@ -44,21 +53,29 @@ def scope_of(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Scope:
     Raises RequestError RV102 for a column that no table of the scope declares.
     """
     found: dict[str, SourceTable] = {}
-    trees = (fragment.tree, *(child.tree for child in fragment.children))
+    nodes = nodes_of(fragment.tree, *(child.tree for child in fragment.children))
+    for node in nodes.get(exp.Table, ()):
+        table = tables.get(node.name)
+        if table is None:
+            raise InternalError(f"{fragment.source} has no table {node.name}")
+        found[node.alias_or_name] = table
+        for inner in table.view.find_all(exp.Table) if table.view is not None else ():
+            found[_inside(node.alias_or_name, inner.alias)] = tables[inner.name]
+    for column in nodes.get(exp.Column, ()):
+        owner = found.get(column.text("table"))
+        owners = [owner] if owner is not None else found.values()
+        if not any(column.name in table.columns for table in owners):
+            raise RequestError(f"{fragment.source} has no column {column.name}", code="RV102")
+    return Scope(found, nodes)
+
+
+def nodes_of(*trees: exp.Expr) -> Nodes:
+    """Returns all nodes of some trees by their type."""
+    found: dict[type[exp.Expr], list[exp.Expr]] = {}
     for tree in trees:
-        for node in tree.find_all(exp.Table):
-            table = tables.get(node.name)
-            if table is None:
-                raise InternalError(f"{fragment.source} has no table {node.name}")
-            found[node.alias_or_name] = table
-            for inner in table.view.find_all(exp.Table) if table.view is not None else ():
-                found[_inside(node.alias_or_name, inner.alias)] = tables[inner.name]
-    for tree in trees:
-        for column in tree.find_all(exp.Column):
-            owners = [found[column.table]] if column.table in found else found.values()
-            if not any(column.name in table.columns for table in owners):
-                raise RequestError(f"{fragment.source} has no column {column.name}", code="RV102")
-    return Scope(found)
+        for node in tree.walk():
+            found.setdefault(type(node), []).append(node)
+    return found
 
 
 def qualified(tree: exp.Select) -> exp.Select:
@@ -68,13 +85,11 @@ def qualified(tree: exp.Select) -> exp.Select:
     value 'gone'. A qualified name is an error there.
     """
     result = tree.copy()
-    for select in result.find_all(exp.Select):
-        own = [table.alias_or_name for table in tables_of(select)]
-        if len(own) != 1:
-            continue
-        for column in select.find_all(exp.Column):
-            if not column.table and column.parent_select is select:
-                column.set("table", exp.to_identifier(own[0], quoted=True))
+    for column in result.find_all(exp.Column):
+        select = column.parent_select if not column.table else None
+        own = [table.alias_or_name for table in tables_of(select)] if select is not None else []
+        if len(own) == 1:
+            column.set("table", exp.to_identifier(own[0], quoted=True))
     return result
 
 
@@ -85,6 +100,8 @@ def with_views(tree: exp.Select, scope: Scope) -> exp.Select:
     is a plain column too, so that the indexes of the tables serve: no server carries every
     condition into a UNION ALL or below a GROUP BY by itself.
     """
+    if all(table.view is None for table in scope.tables.values()):
+        return tree
     for node in list(tree.find_all(exp.Table)):
         alias = node.alias_or_name
         view = scope.tables[alias].view
@@ -106,14 +123,18 @@ def with_views(tree: exp.Select, scope: Scope) -> exp.Select:
     return tree
 
 
-def with_physical_names(tree: exp.Select, scope: Scope) -> exp.Select:
-    """Replaces the catalog's table names by the source's, each under its alias; in place."""
+def with_physical_names(tree: exp.Select, scope: Scope, schema: str = "") -> exp.Select:
+    """Replaces the catalog's table names by the source's, each under its alias; in place.
+
+    With a `schema` they are names in it.
+    """
     for node in list(tree.find_all(exp.Table)):
         alias = node.alias_or_name
         physical = scope.tables[alias].physical
         node.replace(
             exp.Table(
                 this=exp.to_identifier(physical, quoted=True),
+                db=exp.to_identifier(schema, quoted=True) if schema else None,
                 alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
             )
         )
@@ -139,6 +160,8 @@ def with_key_parts(
     than the keys; what nobody asked for does not arrive. The executor binds the parts too. Where
     the columns can be compared as a row, the tree stays, and only the parts are named.
     """
+    if not _has_composite_keys(fragment.tree):
+        return fragment
     tree = fragment.tree.copy()
     parts: dict[str, None] = {}
     for node in list(tree.find_all(exp.EQ)):
@@ -205,6 +228,10 @@ def tables_of(select: exp.Select) -> Iterator[exp.Table]:
     for join in select.args.get("joins") or ():
         if isinstance(join.this, exp.Table):
             yield join.this
+
+
+def _has_composite_keys(tree: exp.Expr) -> bool:
+    return tree.find(exp.Tuple) is not None
 
 
 def _inside(alias: str, inner: str) -> str:

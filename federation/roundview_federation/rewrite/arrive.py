@@ -15,19 +15,22 @@ from typing import Any, Final
 from sqlglot import exp
 
 from roundview_catalog import expressions
+from roundview_catalog.errors import InternalError
 from roundview_federation.plan import NOT_ASKED, Arrival, Handover, KeySet
 from roundview_federation.rewrite.field_code import FieldCode
 from roundview_federation.rewrite.presence import TYPED, is_borne, is_named
-from roundview_federation.rewrite.push import Pushed
+from roundview_federation.rewrite.push import FragmentDraft, Pushed
 from roundview_federation.rewrite.row_code import LATE
 from roundview_federation.rewrite.row_lists import each_element
 from roundview_federation.rewrite.source_keys import native_value
-from roundview_federation.rewrite.unfold import Unfolded
+from roundview_federation.rewrite.unfold import Input, Rows, Unfolded
 
 _ARRIVAL: Final = ("def convert(rows, out, context):",)
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _CONTEXT: Final = ("origin", "owners", "params", "customer_ids", "link_states", "note")
 _PERSONS: Final = frozenset({"customer_id", "link_state"})
+_PERSON, _PARENT = "$person", "$parent"
+"""Names of what is no field but made of columns too."""
 _HEADS: Final = frozenset({"source_key", *_PERSONS})
 _HANDOVER: Final = ("def convert(rows, out, owners, params):",)
 
@@ -49,11 +52,76 @@ def arrive(
     """
     if spared and unfolded.where is not None:
         unfolded = replace(unfolded, where=_without(unfolded.where, spared))
+    name = f"arrival {section} {unfolded.branch.id}"
+    is_late = _add_inputs(unfolded, pushed, is_headless=is_headless)
+    code = None if is_late else _written(unfolded, pushed, is_headless=is_headless)
+
+    def text() -> _Text:
+        count = len(pushed.draft.columns)
+        written = code or _written(unfolded, pushed, is_headless=is_headless)
+        if len(pushed.draft.columns) != count:
+            raise InternalError(f"{unfolded.branch.id} was not asked for all that arrives of it")
+        return _said(written, pushed, _ARRIVAL)
+
+    def compiled() -> Arrival:
+        convert = _Converting(name, text).convert
+        return Arrival(section, unfolded.branch.id, unfolded.slot, convert, (unfolded, pushed))
+
+    return compiled
+
+
+def _add_inputs(unfolded: Unfolded, pushed: Pushed, *, is_headless: bool) -> bool:
+    """Registers what a branch needs by what is known of its fields; tells whether that is all.
+
+    Then its code need not be written before rows come. What has rows below it has more to find.
+    """
+    rows = unfolded.rows
+    if rows is None or unfolded.children or unfolded.branch.lists or pushed.residual:
+        return False
+    draft = pushed.draft
+    asked = _named(unfolded) if is_headless else _HEADS
+    bearing = () if is_headless and is_surely_borne(unfolded, pushed) else unfolded.entity.bearing
+    if pushed.bound is not None:
+        for column in pushed.bound.columns:
+            draft.column(column, unfolded.column_type(column))
+    elif asked & _PERSONS:
+        draft.add(_inputs(_PERSON, unfolded, rows, draft))
+    if "source_key" in asked or not is_named(unfolded, draft.dialect):
+        for column in unfolded.branch.key:
+            draft.column(column, unfolded.column_type(column))
+    for name in _used(unfolded, bearing):
+        draft.add(_inputs(name, unfolded, rows, draft))
+    if not is_headless:
+        draft.add(_inputs(_PARENT, unfolded, rows, draft))
+    _never_empty(unfolded, draft)
+    return True
+
+
+def _inputs(name: str, unfolded: Unfolded, rows: Rows, draft: FragmentDraft) -> tuple[Input, ...]:
+    """Returns what a field is made of, found out by writing its code once."""
+    key = (unfolded.slot, name, draft.is_scan)
+    known = rows.inputs.get(key)
+    if known is None:
+        trial = draft.empty()
+        code = FieldCode(unfolded, trial)
+        if name == _PERSON:
+            code.owner("owner", unfolded.person)
+        elif name == _PARENT:
+            code.parent_key()
+        else:
+            code.field(name)
+        found = ((text, expr, type_) for text, (_, expr, type_) in trial.columns.items())
+        known = rows.inputs[key] = tuple(found)
+    return known
+
+
+def _written(unfolded: Unfolded, pushed: Pushed, *, is_headless: bool) -> FieldCode:
+    """Writes what becomes of a row, and registers what it is made of."""
     code = FieldCode(unfolded, pushed.draft)
     if unfolded.branch.lists:
         code.namespace |= {"each_element": each_element, "lists": code.lists()}
     _guard(code, pushed)
-    asked = _named(code) if is_headless else _HEADS
+    asked = _named(unfolded) if is_headless else _HEADS
     if pushed.bound is not None or asked & _PERSONS:
         _owner(code, pushed, problem=NOT_ASKED)
     else:
@@ -65,7 +133,7 @@ def arrive(
     bearing = () if is_headless and is_surely_borne(unfolded, pushed) else unfolded.entity.bearing
     if bearing:
         code.line("is_unread = False")
-    for name in _used(code, bearing):
+    for name in _used(unfolded, bearing):
         code.field(name)
     _bearing(code, bearing)
     if unfolded.row_filter is not None:
@@ -83,16 +151,15 @@ def arrive(
     )
     parent_key = "None" if is_headless else code.parent_key()
     row = f"(origin, key, {code.slot()}, {parent_key}, {outputs})"
-    if not pushed.draft.columns:
-        # A row of nothing is no row to every source.
-        pushed.draft.column(unfolded.branch.key[0], unfolded.branch.key_types[0])
+    _never_empty(unfolded, pushed.draft)
     code.line(f"out[owner].append({row})")
+    return code
 
-    def compiled() -> Arrival:
-        convert = _compiled(code, pushed, f"arrival {section} {unfolded.branch.id}", _ARRIVAL)
-        return Arrival(section, unfolded.branch.id, unfolded.slot, convert, (unfolded, pushed))
 
-    return compiled
+def _never_empty(unfolded: Unfolded, draft: FragmentDraft) -> None:
+    if not draft.columns:
+        # A row of nothing is no row to every source.
+        draft.column(unfolded.branch.key[0], unfolded.branch.key_types[0])
 
 
 def hand_over(unfolded: Unfolded, pushed: Pushed, keyset: KeySet) -> Callable[[], Handover]:
@@ -113,15 +180,18 @@ def hand_over(unfolded: Unfolded, pushed: Pushed, keyset: KeySet) -> Callable[[]
     code.line("    out[value] = owner")
 
     def compiled() -> Handover:
-        convert = _compiled(code, pushed, f"handover {unfolded.branch.id}", _HANDOVER)
+        text = partial(_said, code, pushed, _HANDOVER)
+        convert = _Converting(f"handover {unfolded.branch.id}", text).convert
         return Handover(keyset.name, convert)
 
     return compiled
 
 
-def _compiled(
-    code: FieldCode, pushed: Pushed, name: str, head: tuple[str, ...]
-) -> Callable[..., None]:
+_Text = tuple[str, dict[str, Any]]
+"""Generated code and the objects that it names."""
+
+
+def _said(code: FieldCode, pushed: Pushed, head: tuple[str, ...]) -> _Text:
     namespace = code.namespace
     for name_, variable in code.child_names.items():
         namespace[variable] = pushed.draft.child_position(code.unfolded.children[name_])
@@ -131,32 +201,36 @@ def _compiled(
         loop = "    for r, element, position in each_element(rows, lists, note):"
     body = "\n".join((*bound, loop, *code.body))
     used = [f"    {name} = context.{name}" for name in _CONTEXT if name in body]
-    text = "\n".join((*head, *(used if head is _ARRIVAL else ()), body))
-    return _Converting(text, f"<{name}>", namespace).convert
+    return "\n".join((*head, *(used if head is _ARRIVAL else ()), body)), namespace
 
 
 class _Converting:
-    """Compiles generated code when the first rows come: for many branches none ever do."""
+    """Makes generated code when the first rows come: for many branches none ever do."""
 
-    def __init__(self, text: str, name: str, namespace: dict[str, Any]) -> None:
-        self._text = text
+    def __init__(self, name: str, text: Callable[[], _Text]) -> None:
         self._name = name
-        self._namespace = namespace
+        self._text = text
         self._code: Callable[..., None] | None = None
 
     def convert(self, rows: list[tuple[Any, ...]], *others: Any) -> None:
         """Runs the code over rows."""
         if not rows:
             return
-        if self._code is None:
-            compiled = compile(self._text, self._name, "exec")
-            # What is not named would be carried along by every plan.
-            named = frozenset(_NAME.findall(self._text)) & self._namespace.keys()
-            namespace = {name: self._namespace[name] for name in named}
-            exec(compiled, namespace)  # noqa: S102 - our own text
-            self._code = namespace["convert"]
-            self._namespace = namespace
-        self._code(rows, *others)
+        code = self._code
+        if code is None:
+            code = self._code = self._made()
+        code(rows, *others)
+
+    def _made(self) -> Callable[..., None]:
+        text, objects = self._text()
+        # What is not named would be carried along by every plan.
+        self._text = lambda: (text, namespace)
+        compiled = compile(text, f"<{self._name}>", "exec")
+        named = frozenset(_NAME.findall(text)) & objects.keys()
+        namespace = {name: objects[name] for name in named}
+        exec(compiled, namespace)  # noqa: S102 - our own text
+        made: Callable[..., None] = namespace["convert"]
+        return made
 
 
 def _guard(code: FieldCode, pushed: Pushed) -> None:
@@ -213,16 +287,15 @@ def _without(where: exp.Expr, spared: frozenset[str]) -> exp.Expr | None:
         for one in expressions.conjuncts(where)
         if not {column.name for column in one.find_all(exp.Column)} <= spared
     ]
-    return exp.and_(*kept) if kept else None
+    return exp.and_(*kept, copy=False) if kept else None
 
 
-def _named(code: FieldCode) -> frozenset[str]:
+def _named(unfolded: Unfolded) -> frozenset[str]:
     """Returns the canonical columns that a section, its rules and its conditions speak of."""
-    unfolded = code.unfolded
     trees = (*unfolded.masks.values(), unfolded.row_filter, unfolded.where)
     found = [c.name for tree in trees if tree is not None for c in tree.find_all(exp.Column)]
     names = (*unfolded.outputs, *found)
-    return frozenset(one for name in names for one in needed(code, name))
+    return frozenset(one for name in names for one in needed(unfolded, name))
 
 
 def is_surely_borne(unfolded: Unfolded, pushed: Pushed) -> bool:
@@ -230,14 +303,13 @@ def is_surely_borne(unfolded: Unfolded, pushed: Pushed) -> bool:
     return pushed.draft.dialect in TYPED and is_borne(unfolded)
 
 
-def _used(code: FieldCode, bearing: tuple[tuple[str, ...], ...] = ()) -> list[str]:
+def _used(unfolded: Unfolded, bearing: tuple[tuple[str, ...], ...] = ()) -> list[str]:
     """Lists the canonical columns to compute, inputs before what is derived from them."""
-    unfolded = code.unfolded
     wanted: list[str] = []
 
     def want(name: str) -> None:
         if name not in LATE or name in unfolded.masks:
-            wanted.extend(one for one in needed(code, name) if one not in wanted)
+            wanted.extend(one for one in needed(unfolded, name) if one not in wanted)
 
     for name in unfolded.outputs:
         want(name)
@@ -251,20 +323,21 @@ def _used(code: FieldCode, bearing: tuple[tuple[str, ...], ...] = ()) -> list[st
     return wanted
 
 
-def needed(code: FieldCode, name: str) -> list[str]:
+def needed(unfolded: Unfolded, name: str) -> list[str]:
     """Lists a canonical column and what it is derived from, inputs first."""
-    field = code.unfolded.entity.fields.get(name)
+    field = unfolded.entity.fields.get(name)
     found: list[str] = []
-    if field is not None and not code.is_mapped(name) and field.derive is not None:
+    is_mapped = name in unfolded.branch.slots[unfolded.slot]
+    if field is not None and not is_mapped and field.derive is not None:
         for column in field.derive.find_all(exp.Column):
-            found += [one for one in needed(code, column.name) if one not in found]
+            found += [one for one in needed(unfolded, column.name) if one not in found]
     return [*found, name]
 
 
 def _derive_masked(code: FieldCode, prefix: dict[str, str]) -> None:
     """Derives what follows from a masked field from its mask: nothing leaks a second way."""
     entity = code.unfolded.entity
-    for name in _used(code):
+    for name in _used(code.unfolded):
         field = entity.fields.get(name)
         if field is None or field.derive is None or name in prefix or code.is_mapped(name):
             continue

@@ -29,10 +29,10 @@ def authorize(tree: exp.Select, context: RewriteContext) -> exp.Select:
     used += [one for one in dict.fromkeys(inputs) if one not in used and one in masks]
     leaf = exp.Select(
         expressions=[
-            exp.alias_(masks[column].copy(), column) if column in masks else exp.column(column)
+            exp.alias_(masks[column], column) if column in masks else exp.column(column)
             for column in used
         ]
-    ).from_(exp.to_table(name))
+    ).from_(exp.Table(this=exp.to_identifier(name)), copy=False)
     filters = decision.row_filters.get(name, ())
     if filters:
         leaf = leaf.where(exp.or_(*(f.copy() for f in filters)), copy=False)

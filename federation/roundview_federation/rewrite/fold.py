@@ -16,7 +16,7 @@ from roundview_catalog.types import MOMENTS, Kind, Type
 from roundview_federation.plan import Arrival, Fold, Partial
 from roundview_federation.rewrite.arrive import needed
 from roundview_federation.rewrite.field_code import FieldCode
-from roundview_federation.rewrite.presence import TYPED, is_borne, is_named
+from roundview_federation.rewrite.presence import TYPED, holds, is_borne, is_named
 from roundview_federation.rewrite.push import Pushed
 from roundview_federation.rewrite.row_code import LATE
 from roundview_federation.rewrite.source_keys import INTEGERS
@@ -25,7 +25,6 @@ from roundview_federation.rewrite.unfold import Unfolded
 WIDEST = 38
 """Digits of the sums of whole numbers and amounts."""
 
-_DIGITS = {Kind.INTEGER: 10, Kind.BIGINT: 19}
 _PRESENT = frozenset({Kind.BOOLEAN, Kind.DECIMAL, *INTEGERS, *MOMENTS})
 _ALIKE = _PRESENT | {Kind.TEXT, Kind.UUID}
 _PLAIN_TEXT = ("", "text", "character varying")
@@ -42,7 +41,7 @@ def folded(unfolded: Unfolded, pushed: Pushed, fold: Fold) -> bool:
     trial = replace(draft, columns={}, children={}, is_folded=True)
     code = FieldCode(unfolded, trial)
     for name in fold.keys:
-        for one in needed(code, name):
+        for one in needed(unfolded, name):
             _register(code, one)
     if trial.children or not all(_is_alike(one, unfolded) for _, one, _ in trial.columns.values()):
         return False

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from roundview_catalog.types import Kind
+from roundview_catalog.types import Kind, Type
 from roundview_federation.rewrite.source_keys import INTEGERS
 from roundview_federation.rewrite.unfold import Unfolded
 
 TYPED = frozenset({"postgres", "mysql"})
 """Dialects whose columns have the declared type; elsewhere dates may be text of any form."""
+
+_DIGITS = {Kind.INTEGER: 10, Kind.BIGINT: 19}
 
 
 def is_present(column: exp.Column, unfolded: Unfolded) -> bool:
@@ -54,3 +56,18 @@ def _bears(names: tuple[str, ...], unfolded: Unfolded) -> bool:
             # Blank text is no value.
             return False
     return True
+
+
+def holds(target: Type, own: Type) -> bool:
+    """Tells whether a field holds every number of a column, unrounded."""
+    if target.kind in INTEGERS:
+        return own.kind in (Kind.INTEGER, target.kind)
+    if target.kind is not Kind.DECIMAL:
+        return False
+    digits, scale = target.digits
+    whole = digits - scale
+    if own.kind in INTEGERS:
+        return whole >= _DIGITS[own.kind]
+    if own.kind is not Kind.DECIMAL or own.precision is None or own.scale is None:
+        return False
+    return 0 <= own.scale <= scale and own.precision - own.scale <= whole

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from roundview_catalog import expressions
-from roundview_catalog.errors import InternalError
 from roundview_catalog.mapped import Child, FieldMapping
 from roundview_catalog.types import Kind, Type
 from roundview_federation.connectors.port import Capabilities
 from roundview_federation.key_sets import in_keys
 from roundview_federation.plan import ChildRows, Fragment, KeySet, Page
-from roundview_federation.rewrite.unfold import Unfolded
+from roundview_federation.rewrite.bounds import Bound
+from roundview_federation.rewrite.unfold import POSTGRES, Input, Unfolded
 from roundview_federation.top_rows import Top
 
 _ORDERED = (Kind.INTEGER, Kind.BIGINT, Kind.TEXT, Kind.ENUM)
@@ -56,6 +55,12 @@ class FragmentDraft:
             self.columns[name] = found
         return found[0]
 
+    def add(self, inputs: tuple[Input, ...]) -> None:
+        """Adds what is not in the answer yet."""
+        for name, expr, type_ in inputs:
+            if name not in self.columns:
+                self.columns[name] = (len(self.columns), expr.copy(), type_)
+
     def sent(self, expr: exp.Expr) -> int | None:
         """Returns the position of an expression in the answer, None where it is not asked for."""
         found = self.columns.get(_text(expr))
@@ -84,10 +89,11 @@ class FragmentDraft:
     def fragment(self) -> Fragment:
         """Returns the finished fragment."""
         tree = self.base.copy()
-        tree.set(
-            "expressions",
-            [exp.alias_(expr, f"c{at}", copy=False) for at, expr, _ in self.columns.values()],
-        )
+        shown = [
+            exp.Alias(this=expr, alias=exp.to_identifier(f"c{at}"))
+            for at, expr, _ in self.columns.values()
+        ]
+        tree.set("expressions", shown)
         if self.is_folded:
             alike = [expr for _, expr, _ in self.columns.values() if not is_folding(expr)]
             tree = tree.group_by(*(expr.copy() for expr in alike), copy=False) if alike else tree
@@ -120,69 +126,12 @@ def is_folding(expr: exp.Expr) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """One way to ask for the rows of known persons: a statement of its own.
-
-    `columns` are what keys are compared with, `conditions` what else the mapping of the person
-    or parent demands of such rows; `branch` is the individual branch that the keys lead to.
-    `through` is the child in whose first row the columns stand: rows are found by any of its
-    rows, and kept if the first one is of the person. `is_sealed` tells whether the xref has
-    the keys encrypted.
-    """
-
-    branch: str
-    columns: tuple[exp.Column, ...]
-    types: tuple[Type, ...]
-    prefixes: tuple[str, ...]
-    conditions: tuple[exp.Expr, ...]
-    through: Child | None = None
-    is_sealed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Pushed:
     """A draft and what of the mapping's WHERE is left for arrival; `owner`: key column."""
 
     draft: FragmentDraft
     residual: tuple[exp.Expr, ...]
     bound: Bound | None
-
-
-def bounds(unfolded: Unfolded) -> Iterator[Bound]:
-    """Yields one Bound per alternative of `person`, the earlier ones NULL in it.
-
-    `col`, `NULLIF(col, c)`, `CASE WHEN p THEN col END`, `'x:' || col` and text casts are
-    inverted onto the column itself, so that the source's index serves.
-    """
-    earlier: list[exp.Expr] = []
-    for person in unfolded.person:
-        parts = [_invert(key) for key in person.keys]
-        columns = tuple(column for column, _, _ in parts)
-        yield Bound(
-            branch=person.branch,
-            columns=columns,
-            types=tuple(unfolded.column_type(column) for column in columns),
-            prefixes=tuple(prefix for _, prefix, _ in parts),
-            conditions=(*(one for _, _, some in parts for one in some), *earlier),
-            through=unfolded.child_of(columns[0]),
-            is_sealed=person.is_sealed,
-        )
-        absent = [exp.Is(this=key.copy(), expression=exp.Null()) for key in person.keys]
-        earlier.append(absent[0] if len(absent) == 1 else exp.paren(exp.or_(*absent)))
-
-
-def below(unfolded: Unfolded, above: Bound | None) -> Bound:
-    """Returns the way to the rows below known rows of a parent, inverted like a person."""
-    if unfolded.branch.parent is None:
-        raise InternalError(f"{unfolded.branch.id} has no parent")
-    column, prefix, conditions = _invert(unfolded.branch.parent.keys[0])
-    return Bound(
-        branch=above.branch if above else "",
-        columns=(column,),
-        types=(unfolded.column_type(column),),
-        prefixes=(prefix,),
-        conditions=conditions,
-    )
 
 
 def push(
@@ -201,26 +150,27 @@ def push(
     `conditions` are further conjuncts over source columns that must reach the source. With a
     `row_cap` of its own the fragment may read whatever its conditions let through.
     """
-    base = unfolded.scan.copy()
-    where = base.args.get("where")
+    where = unfolded.scan.args.get("where")
     pushed: list[exp.Expr] = []
     residual: list[exp.Expr] = []
     own = list(expressions.conjuncts(where.this)) if where else []
     for conjunct in (*own, *(bound.conditions if bound else ())):
         target = pushed if _goes(conjunct, unfolded, capabilities) else residual
         target.append(conjunct)
-    base.set("where", None)
     rendered = [_render(c, unfolded, capabilities) for c in pushed]
     keysets: tuple[str, ...] = ()
     if bound is not None and keyset is not None:
         keysets = (keyset.name,)
         rendered.append(_keys(bound, keyset.name, unfolded, capabilities))
     rendered.extend(conditions)
-    if rendered:
-        base = base.where(exp.and_(*rendered, copy=False), copy=False)
-    identity = f"{unfolded.source.name}|{base.sql(dialect='postgres', copy=False)}"
+    texts = [one.sql(dialect=POSTGRES, copy=False) for one in rendered]
+    bare, text = _base(unfolded)
+    identity = " AND ".join((f"{unfolded.source.name}|{text}", *texts))
     draft = drafts.get(identity)
     if draft is None:
+        base = bare.copy()
+        if rendered:
+            base.set("where", exp.Where(this=exp.and_(*rendered, copy=False)))
         is_scan = not keysets and (row_cap is not None or not conditions)
         limits = unfolded.source.limits
         draft = FragmentDraft(
@@ -302,6 +252,16 @@ def _plain_decimal(tree: exp.Expr, scale: int, unfolded: Unfolded) -> Type | Non
     return type_ if is_same else None
 
 
+def _base(unfolded: Unfolded) -> tuple[exp.Select, str]:
+    """Returns the scan without its WHERE, and its text."""
+    rows = unfolded.rows
+    if rows is not None and rows.scan is unfolded.scan:
+        return rows.base, rows.text
+    base = unfolded.scan.copy()
+    base.set("where", None)
+    return base, base.sql(dialect=POSTGRES, copy=False)
+
+
 def _goes(conjunct: exp.Expr, unfolded: Unfolded, capabilities: Capabilities) -> bool:
     if not capabilities.dialect:
         return False
@@ -351,8 +311,8 @@ def _row(columns: list[exp.Expr]) -> exp.Expr:
 
 
 def _identity(child: Child) -> str:
-    terms = ", ".join(term.sql(dialect="postgres") for term in child.first)
-    return f"{child.alias}|{child.scan.sql(dialect='postgres')}|{terms}"
+    terms = ", ".join(term.sql(dialect=POSTGRES, copy=False) for term in child.first)
+    return f"{child.alias}|{child.scan.sql(dialect=POSTGRES, copy=False)}|{terms}"
 
 
 def _orders_alike(child: Child, unfolded: Unfolded, dialect: str) -> bool:
@@ -370,27 +330,4 @@ def _text(expr: exp.Expr) -> str:
     """Returns the name under which equal expressions meet."""
     if isinstance(expr, exp.Column) and not expr.args.get("db"):
         return f"{expr.table}.{expr.name}" if expr.table else expr.name
-    return expr.sql(dialect="postgres")
-
-
-def _invert(key: exp.Expr) -> tuple[exp.Column, str, tuple[exp.Expr, ...]]:
-    if isinstance(key, exp.Paren):
-        return _invert(key.this)
-    if isinstance(key, exp.Column):
-        return key, "", ()
-    if isinstance(key, exp.Nullif):
-        column, prefix, conditions = _invert(key.this)
-        differs = exp.NEQ(this=key.this.copy(), expression=key.expression.copy())
-        return column, prefix, (*conditions, differs)
-    if isinstance(key, exp.Case) and key.this is None and len(key.args["ifs"]) == 1:
-        branch = key.args["ifs"][0]
-        column, prefix, conditions = _invert(branch.args["true"])
-        return column, prefix, (*conditions, branch.this.copy())
-    if isinstance(key, exp.Cast):
-        return _invert(key.this)
-    if isinstance(key, exp.DPipe) and isinstance(key.this, exp.Literal):
-        column, prefix, conditions = _invert(key.expression)
-        return column, key.this.name + prefix, conditions
-    raise InternalError(
-        "a person or parent that cannot be asked by key passed the catalog's checks"
-    )
+    return expr.sql(dialect=POSTGRES, copy=False)

@@ -125,7 +125,7 @@ class RowCode:
             return types[column.name]
 
         placeholder_types = parameter_types(tree, types)
-        rewritten = tree.copy().transform(replaced)
+        rewritten = tree.transform(replaced)
         return expressions.python(rewritten, text, type_of)
 
     def source_expression(self, tree: exp.Expr) -> str:

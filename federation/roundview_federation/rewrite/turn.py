@@ -21,8 +21,8 @@ from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind, Type
 from roundview_federation.key_sets import keyset_of
 from roundview_federation.rewrite import invert
-from roundview_federation.rewrite.presence import TYPED
-from roundview_federation.rewrite.push import Bound
+from roundview_federation.rewrite.bounds import Bound
+from roundview_federation.rewrite.presence import TYPED, holds
 from roundview_federation.rewrite.row_values import literal_value
 from roundview_federation.rewrite.source_keys import INTEGERS, native_value
 from roundview_federation.rewrite.unfold import Unfolded
@@ -167,7 +167,9 @@ class _Turning:
             return turned or Turned()
         if target.is_text or found[1]:
             return Turned()
-        return Turned(self._param, _as_is, placed=_beside(way, found[0]), is_exact=True)
+        # A number that the field cannot hold is no value of it, whatever the source says of it.
+        is_exact = not target.is_number or holds(target, found[2])
+        return Turned(self._param, _as_is, placed=_beside(way, found[0]), is_exact=is_exact)
 
     def _equal(self) -> Turned:
         param, mapping = self._param, self._mapping

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
 
 from roundview_catalog.errors import InternalError, RequestError
 from roundview_catalog.mapped import Child, PersonKey
@@ -15,7 +16,35 @@ from roundview_catalog.types import Kind, Type
 from roundview_federation.key_sets import keyset_of
 from roundview_federation.rewrite.sealing import KeySealing
 
+POSTGRES: Final = Postgres()
+"""The dialect in which trees have names; made once, as that takes as long as writing one."""
+
 _Tree = TypeVar("_Tree", bound=exp.Expr)
+
+Input = tuple[str, exp.Expr, Type]
+"""What a source is asked for, by the name under which equal expressions meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the rows of a branch are made of, those above them joined.
+
+    `base` is the scan without its WHERE, `text` says it; `inputs` keeps what fields are made of,
+    by slot, field and whether the branch is scanned.
+    """
+
+    scan: exp.Select
+    aliases: Mapping[str, str]
+    person: tuple[PersonKey, ...]
+    organization: tuple[PersonKey, ...]
+    children: Mapping[str, Child]
+    base: exp.Select
+    text: str
+    inputs: dict[tuple[str, str, bool], tuple[Input, ...]]
+
+
+KnownRows = dict[tuple[str, bool], Rows]
+"""The rows of branches that were unfolded before, by branch and whether its source joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +74,8 @@ class Unfolded:
     where: exp.Expr | None
     above: Branch | None = None
     sealing: KeySealing | None = None
+    rows: Rows | None = None
+    """what is known of the rows, whatever is asked of them"""
 
     def column_type(self, column: exp.Column) -> Type:
         """Returns the source type of a column of the scan, of a child or of a list."""
@@ -57,6 +88,8 @@ class Unfolded:
 
     def is_late(self, tree: exp.Expr) -> bool:
         """Tells whether an expression needs a first row or a list, which are there on arrival."""
+        if not self.children and not self.branch.lists:
+            return False
         return any(
             column.table in self.branch.lists or self.child_of(column) is not None
             for column in tree.find_all(exp.Column)
@@ -72,29 +105,45 @@ class Unfolded:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a relation, whichever branch it is: its rules, then the asker's WHERE."""
+
+    masks: Mapping[str, exp.Expr]
+    row_filter: exp.Expr | None
+    where: exp.Expr | None
+
+
+def asked_of(tree: exp.Select) -> Asked:
+    """Returns what an authorized section tree asks; who looks at it changes nothing of it."""
+    leaf = tree.args["from_"].this.this
+    where = leaf.args.get("where")
+    masks = {one.alias: one.this for one in leaf.expressions if isinstance(one, exp.Alias)}
+    return Asked(masks, where.this if where else None, _where(tree))
+
+
 def unfold(
-    tree: exp.Select,
+    asked: Asked,
     branch: Branch,
     catalog: Catalog,
     outputs: tuple[str, ...],
     *,
     joins: bool,
     sealing: KeySealing | None = None,
+    known: KnownRows | None = None,
 ) -> Iterator[Unfolded]:
-    """Yields the branch's slots under an authorized section tree.
+    """Yields the branch's slots under what a section asks.
 
     `joins` tells whether the source can join: below a parent it must, unless the rows name
     their person themselves; else they are found through the parent's, in a round of their own.
+    What `known` has of the branch is not made again.
     """
     source = catalog.sources[branch.source]
-    rows = _with_parent(branch, source, joins=joins)
-    leaf = tree.args["from_"].this.this
-    masks = {
-        projection.alias: projection.this
-        for projection in leaf.expressions
-        if isinstance(projection, exp.Alias)
-    }
-    leaf_where = leaf.args.get("where")
+    rows = known.get((branch.id, joins)) if known is not None else None
+    if rows is None:
+        rows = _rows(branch, source, joins=joins)
+        if known is not None:
+            known[(branch.id, joins)] = rows
     entity = catalog.canonical.entities[branch.entity]
     shared = Unfolded(
         branch=branch,
@@ -107,14 +156,15 @@ def unfold(
         children=rows.children,
         organization=rows.organization,
         outputs=outputs,
-        masks=masks,
-        row_filter=leaf_where.this if leaf_where else None,
-        where=_asked(tree),
+        masks=asked.masks,
+        row_filter=asked.row_filter,
+        where=asked.where,
         above=None if joins or rows.person else parent_branch(branch, source),
         sealing=sealing,
+        rows=rows,
     )
     for slot in branch.slots:
-        yield replace(shared, slot=slot)
+        yield replace(shared, slot=slot) if slot else shared
 
 
 def unfold_above(below: Unfolded) -> Unfolded:
@@ -136,6 +186,7 @@ def unfold_above(below: Unfolded) -> Unfolded:
         row_filter=None,
         where=None,
         above=None if above.person else parent_branch(above, below.source),
+        rows=None,
     )
 
 
@@ -163,13 +214,13 @@ def renamed(tree: _Tree, names: Mapping[str, str]) -> _Tree:
     return result
 
 
-def _asked(tree: exp.Select) -> exp.Expr | None:
+def _where(tree: exp.Select) -> exp.Expr | None:
     where = tree.args.get("where")
     if where is None:
         return None
     conjuncts = [c for c in where.this.flatten() if isinstance(where.this, exp.And)] or [where.this]
     kept = [c.copy() for c in conjuncts if not _is_customer_key(c)]
-    return exp.and_(*kept) if kept else None
+    return exp.and_(*kept, copy=False) if kept else None
 
 
 def _is_customer_key(node: exp.Expr) -> bool:
@@ -177,28 +228,17 @@ def _is_customer_key(node: exp.Expr) -> bool:
     return bound is not None and bound[0].name == "customer_id"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What the rows of a branch are made of, those above them joined."""
-
-    scan: exp.Select
-    aliases: Mapping[str, str]
-    person: tuple[PersonKey, ...]
-    organization: tuple[PersonKey, ...]
-    children: Mapping[str, Child]
-
-
-def _with_parent(branch: Branch, source: Source, *, joins: bool) -> _Rows:
+def _rows(branch: Branch, source: Source, *, joins: bool) -> Rows:
     parent = parent_branch(branch, source)
     if parent is None or branch.parent is None or not joins:
-        return _Rows(
+        return _made_of(
             branch.scan,
             branch.aliases,
             branch.person,
             branch.organization,
             branch.children,
         )
-    above = _with_parent(parent, source, joins=joins)
+    above = _rows(parent, source, joins=joins)
     names = {alias: f"{parent.entity}_{alias}" for alias in above.aliases}
     inner = {a: f"{parent.entity}_{a}" for c in above.children.values() for a in c.aliases}
     outer = renamed(above.scan, names)
@@ -226,7 +266,20 @@ def _with_parent(branch: Branch, source: Source, *, joins: bool) -> _Rows:
             # The person or organization may stand there.
             below = _renamed_child(child, f"{parent.entity}_{child.alias}", names)
             children[below.alias] = below
-    return _Rows(scan, aliases, person, organization, children)
+    return _made_of(scan, aliases, person, organization, children)
+
+
+def _made_of(
+    scan: exp.Select,
+    aliases: Mapping[str, str],
+    person: tuple[PersonKey, ...],
+    organization: tuple[PersonKey, ...],
+    children: Mapping[str, Child],
+) -> Rows:
+    base = scan.copy()
+    base.set("where", None)
+    text = base.sql(dialect=POSTGRES, copy=False)
+    return Rows(scan, aliases, person, organization, children, base, text, {})
 
 
 def _renamed_owners(

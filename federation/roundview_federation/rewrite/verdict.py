@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from roundview_federation.rewrite.push import Bound
+from roundview_federation.rewrite.bounds import Bound
 
 
 class Outcome(IntEnum):

@@ -239,7 +239,7 @@ class _Making:
         """Has the code through which rows arrive compute a column, from what it needs only."""
 
         def write(code: FieldCode) -> None:
-            for one in needed(code, name):
+            for one in needed(code.unfolded, name):
                 code.field(one)
             code.line(f"value = f_{name}")
             if type_.kind is Kind.JSON:

@@ -49,7 +49,9 @@ class Direct:
         for name, compare, wanted in self.conditions:
             values = rows.column(name).to_pylist()
             kept = [value is not None and compare(value, wanted) for value in values]
-            rows = rows.filter(pa.array(kept, pa.bool_()))
+            # Sources leave out what they can: mostly nothing is left to do.
+            if not all(kept):
+                rows = rows.filter(pa.array(kept, pa.bool_()))
         if self.order and rows.num_rows > 1:
             rows = rows.take(self._sorted(rows))
         if self.offset or self.limit is not None:

@@ -22,7 +22,7 @@ from roundview_federation.rewrite.query.folds import Folding, foldings
 from roundview_federation.rewrite.query.handing import hand_on
 from roundview_federation.rewrite.query.merge import merge
 from roundview_federation.rewrite.query.reads import LOOKUP, Reading, read
-from roundview_federation.rewrite.query.sources import Bind, Read
+from roundview_federation.rewrite.query.sources import Bind, Read, text_of
 from roundview_federation.rewrite.query.spare import spare
 from roundview_federation.sql.consenting import AGREED, with_consent
 from roundview_federation.sql.derived import Relations
@@ -231,7 +231,7 @@ def _question(section: Section) -> Question:
     if section.fold is not None:
         fold = section.fold
         cuts += f"|{fold.keys}|{fold.partials}|{sorted(fold.branches)}"
-    shape = f"{section.entity}|{cuts}|{section.tree.sql()}|{section.lookup}|{known}"
+    shape = f"{section.entity}|{cuts}|{text_of(section.tree)}|{section.lookup}|{known}"
     lookups = (Lookup(section.lookup),) if section.lookup else ()
     return Question(shape, lookups, (section,))
 
@@ -355,7 +355,7 @@ def _section(
     allow_scan: bool,
 ) -> Section:
     tree = exp.Select(expressions=[exp.column(name) for name in types]).from_(
-        exp.to_table(one.relation), copy=False
+        exp.Table(this=exp.to_identifier(one.relation)), copy=False
     )
     if conditions.trees:
         tree = tree.where(*(condition.copy() for condition in conditions.trees), copy=False)

@@ -51,18 +51,21 @@ def plan_shared(
 
     `plan` plans a tree. Raises RequestError as that does for the text as it stands.
     """
-    tree = gate(text)
-    shared = _shared(tree, known, plan)
+    shared = _shared(text, known, plan)
     planned = None if shared.planned is None else bound(shared.planned, known.texts, text)
-    return shared, planned or plan(tree, Witness())
+    return shared, planned or plan(gate(text), Witness())
 
 
 def _shared(
-    written: exp.Query, known: Fingerprint, plan: Callable[[exp.Query, Witness], PlannedQuery]
+    text: str, known: Fingerprint, plan: Callable[[exp.Query, Witness], PlannedQuery]
 ) -> Shared:
-    free = _free(_candidates(written, known), known)
+    tree = gate(text)
+    free = _free(_candidates(tree, known), known)
+    is_first = True
     while free:
-        tree = written.copy()
+        # Planning takes its tree apart, and a copy takes about as long as reading it again.
+        tree = tree if is_first else gate(text)
+        is_first = False
         _replace(_candidates(tree, known), free)
         try:
             planned = plan(tree, Witness(known.texts))

@@ -150,7 +150,7 @@ def _section(
     like: Section | None = None,
 ) -> Section:
     tree = exp.Select(expressions=[exp.column(name) for name in columns])
-    tree = tree.from_(exp.to_table(one.relation), copy=False)
+    tree = tree.from_(exp.Table(this=exp.to_identifier(one.relation)), copy=False)
     for condition in where:
         if condition is not None:
             tree.set("where", condition.copy())

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from roundview_catalog.model import Branch, Catalog
 from roundview_federation.key_sets import keyset_of
-from roundview_federation.rewrite.query.conditions import Plain
+from roundview_federation.rewrite.query.conditions import Later, Plain
 from roundview_federation.rewrite.query.sources import Bind, Read
 from roundview_federation.rewrite.unfold import Unfolded
 
@@ -44,14 +44,19 @@ def estimate(read: Read, conditions: Plain, catalog: Catalog, limited_to: int | 
     total = float(sum(_rows(branch, catalog) for branch in branches))
     if limited_to is not None:
         return Estimate(min(total, limited_to * _PER_CUSTOMER), total)
-    rows = sum(_asked(branch, conditions, catalog) for branch in branches)
+    rows = sum(_asked(branch, conditions, catalog, len(branches)) for branch in branches)
     return Estimate(max(1.0, rows), total)
 
 
-def _asked(branch: Branch, conditions: Plain, catalog: Catalog) -> float:
-    """Estimates what the conditions leave of one branch."""
+def _asked(branch: Branch, conditions: Plain, catalog: Catalog, branches: int) -> float:
+    """Estimates what the conditions leave of one branch of some."""
     rows = float(_rows(branch, catalog))
     for tree in conditions.trees:
+        named = catalog.sources[branch.source].names(tree.this.name)
+        share = None if named is None else _share_of_source(tree, named, conditions, branches)
+        if share is not None:
+            rows *= share
+            continue
         keyset = keyset_of(tree)
         if keyset is not None:
             values = len(conditions.values[keyset[1]])
@@ -65,6 +70,21 @@ def _asked(branch: Branch, conditions: Plain, catalog: Catalog) -> float:
         elif not isinstance(tree, exp.NEQ):
             rows *= _RANGE
     return rows
+
+
+def _share_of_source(tree: exp.Expr, named: str, conditions: Plain, branches: int) -> float | None:
+    """Returns what is left of a source that is `named` so: all or nothing, once that is known."""
+    keyset = keyset_of(tree)
+    if keyset is not None:
+        wanted = conditions.values[keyset[1]]
+    elif isinstance(tree, exp.EQ | exp.NEQ):
+        wanted = [conditions.values[tree.expression.name]]
+    else:
+        return None
+    share = float(named in wanted)
+    if any(isinstance(one, Later) for one in wanted):
+        share = min(1.0, len(wanted) / branches)
+    return 1 - share if isinstance(tree, exp.NEQ) else share
 
 
 def _is_unique(tree: exp.Expr, branch: Branch, catalog: Catalog) -> bool:

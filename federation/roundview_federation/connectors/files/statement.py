@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 from roundview_catalog.expressions import conjuncts
 from roundview_catalog.model import SourceColumn, SourceTable
@@ -63,6 +64,7 @@ class FilesCall:
     fragment: Fragment
 
 
+_DUCKDB: Final = DuckDB()
 _FILES: Final = "roundview_files"
 _TOLERANT: Final = "roundview_tolerant"
 _TYPES: Final[Mapping[Kind, str]] = {
@@ -108,8 +110,8 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Files
     bind_names(single, fragment.keysets, kept=(*files, _TOLERANT))
     is_tolerant = any(node.name == _TOLERANT for node in tree.find_all(exp.Placeholder))
     return FilesCall(
-        many=tree.sql(dialect="duckdb", identify=True, copy=False),
-        one=single.sql(dialect="duckdb", identify=True, copy=False),
+        many=tree.sql(dialect=_DUCKDB, identify=True, copy=False),
+        one=single.sql(dialect=_DUCKDB, identify=True, copy=False),
         names=names,
         kinds=kinds,
         composite={name: _parts(name, len(columns)) for name, columns in composite.items()},
@@ -211,6 +213,8 @@ def _readable(tree: exp.Select, types: tuple[Type, ...]) -> None:
 
 def _rows_of_keys(tree: exp.Select) -> Iterator[tuple[str, list[exp.Expr]]]:
     """Yields each key set of several columns and what it is compared with."""
+    if not any(isinstance(node.this, exp.Tuple) for node in tree.find_all(exp.EQ)):
+        return
     for node in qualified(tree).find_all(exp.EQ):
         found = keyset_of(node)
         if found is not None and isinstance(found[0], exp.Tuple):

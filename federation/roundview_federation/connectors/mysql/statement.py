@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlglot import exp
+from sqlglot.dialects.mysql import MySQL
 
 from roundview_catalog.model import SourceTable
 from roundview_federation.connectors.mysql import top_rows
@@ -24,6 +25,8 @@ from roundview_federation.connectors.statement import (
 )
 from roundview_federation.plan import Fragment
 from roundview_federation.top_rows import with_bar
+
+_MYSQL: Final = MySQL()
 
 LIMIT: Final = "most"
 DEADLINE: Final = "seconds"
@@ -63,16 +66,22 @@ class Statement:
 
 @dataclass(slots=True, eq=False)
 class MysqlCall:
-    """One fragment; `explained` shows it without the server's own types.
+    """One fragment.
 
     `statement` is finished when the layout is known, and again whenever that was read anew.
     """
 
     fragment: Fragment
     scope: Scope
-    explained: str
     layout: Layout | None = None
     statement: Statement | None = None
+
+    @property
+    def explained(self) -> str:
+        """Returns its text without the server's own types."""
+        writer = Writer(self.fragment, self.scope, None)
+        bind_names(writer.tree, self.fragment.keysets)
+        return writer.tree.sql(dialect=_MYSQL, identify=True, copy=False)
 
 
 def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> MysqlCall:
@@ -85,9 +94,7 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Mysql
         scope = scope_of(fragment, tables)
     else:
         fragment = replace(fragment, top=None)
-    writer = Writer(fragment, scope, None)
-    bind_names(writer.tree, fragment.keysets)
-    return MysqlCall(fragment, scope, writer.tree.sql(dialect="mysql", identify=True))
+    return MysqlCall(fragment, scope)
 
 
 def finish(call: MysqlCall, layout: Layout) -> Statement:
@@ -134,7 +141,7 @@ def _text(tree: exp.Select, layout: Layout) -> str:
     """Returns a statement in the driver's form: `%(name)s` for values, `%%` for a percent."""
     for node in list(tree.find_all(exp.Placeholder)):
         node.replace(exp.Var(this=f"{_MARK}{node.name}{_MARK}"))
-    text = tree.sql(dialect="mysql", identify=True).replace("%", "%%")
+    text = tree.sql(dialect=_MYSQL, identify=True, copy=False).replace("%", "%%")
     text = _MARKED.sub(r"%(\1)s", text)
     if layout.flavor == "mariadb":
         return f"SET STATEMENT max_statement_time = %({DEADLINE})s FOR {text}"

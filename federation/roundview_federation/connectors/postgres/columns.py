@@ -18,7 +18,7 @@ from roundview_federation.connectors.statement import Scope
 _BY_CODE_POINT: Final = ' COLLATE "C"'
 _VARYING: Final = re.compile(r"character varying(?:\(\d+\))?")
 _PLAIN_KINDS: Final = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.BOOLEAN})
-_TEXT: Final = exp.DataType.build("text")
+_TEXT: Final = exp.DataType(this=exp.DType.TEXT)
 _CASE_BLIND: Final = "citext"
 _UNBOUNDED: Final = frozenset({"text", "character varying", _CASE_BLIND})
 _LARGEST_VALUE: Final = 1 << 30
@@ -79,7 +79,7 @@ def shown(node: exp.Expr, scope: Scope) -> exp.Expr:
         return node.copy()
     kind = declared.type.kind
     if kind is Kind.DECIMAL:
-        return exp.Cast(this=node.copy(), to=exp.DataType.build("decimal"))
+        return exp.Cast(this=node.copy(), to=exp.DataType(this=exp.DType.DECIMAL))
     if kind is Kind.FLOAT:
         # A real has its shortest digits only as text.
         return exp.Cast(this=as_text(node), to=exp.DataType.build("double precision", "postgres"))

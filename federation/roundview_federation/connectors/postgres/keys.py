@@ -10,9 +10,8 @@ from sqlglot import exp
 from roundview_catalog.model import SourceColumn
 from roundview_catalog.types import Kind
 from roundview_federation.connectors.postgres import columns
-from roundview_federation.connectors.statement import Scope
+from roundview_federation.connectors.statement import Nodes, Scope
 from roundview_federation.key_sets import keyset_of, part_of_keyset
-from roundview_federation.plan import Fragment
 
 _EXACT: Final = frozenset({"smallint", "integer", "bigint", "uuid"})
 _KEYS: Final = "roundview_keys"
@@ -70,20 +69,19 @@ def bind_rows(tree: exp.Select, scope: Scope) -> Iterator[tuple[str, ...]]:
         yield tuple(parts)
 
 
-def declared_kinds(fragment: Fragment, scope: Scope) -> Mapping[str, Kind]:
+def declared_kinds(nodes: Nodes, scope: Scope) -> Mapping[str, Kind]:
     """Returns the kind that the catalog says of the column of each key set."""
     found: dict[str, Kind] = {}
-    for tree in (fragment.tree, *(child.tree for child in fragment.children)):
-        for node in tree.find_all(exp.EQ):
-            keys = keyset_of(node)
-            if keys is None:
-                continue
-            column, name = keys
-            parts = {name: column}
-            if isinstance(column, exp.Tuple):
-                parts = {part_of_keyset(name, at): c for at, c in enumerate(column.expressions)}
-            for part, one in parts.items():
-                declared = scope.column(one) if isinstance(one, exp.Column) else None
-                if declared is not None:
-                    found[part] = declared.type.kind
+    for node in nodes.get(exp.EQ, ()):
+        keys = keyset_of(node)
+        if keys is None:
+            continue
+        column, name = keys
+        parts = {name: column}
+        if isinstance(column, exp.Tuple):
+            parts = {part_of_keyset(name, at): c for at, c in enumerate(column.expressions)}
+        for part, one in parts.items():
+            declared = scope.column(one) if isinstance(one, exp.Column) else None
+            if declared is not None:
+                found[part] = declared.type.kind
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
 
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind
@@ -13,8 +14,10 @@ from roundview_federation.connectors.children import links_of
 from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.connectors.postgres import columns, keys, top_rows
 from roundview_federation.connectors.statement import (
+    Nodes,
     Scope,
     bind_names,
+    nodes_of,
     qualified,
     scope_of,
     with_key_parts,
@@ -25,6 +28,7 @@ from roundview_federation.key_sets import keyset_of
 from roundview_federation.plan import ChildRows, Fragment
 from roundview_federation.top_rows import with_bar
 
+_POSTGRES = Postgres()
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 _COMPARISONS = (
     *_RANGES, exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In, exp.Between, exp.Like,
@@ -63,7 +67,7 @@ class PostgresCall:
     @property
     def guarded(self) -> str:
         """Returns a text that fails where a value is too large, before the server reads it."""
-        return self.tree.sql(dialect="postgres", identify=True)
+        return self.tree.sql(dialect=_POSTGRES, identify=True)
 
 
 def compile_call(
@@ -74,29 +78,30 @@ def compile_call(
     A text of more than `largest` bytes is too large.
     """
     scope = scope_of(fragment, tables)
-    fragment = with_key_parts(fragment, lambda row: keys.is_row(row, scope))
+    nodes = scope.nodes
+    parted = with_key_parts(fragment, lambda row: keys.is_row(row, scope))
+    if parted is not fragment:
+        fragment = parted
+        nodes = nodes_of(fragment.tree, *(child.tree for child in fragment.children))
     form = ""
     if fragment.top is not None and top_rows.is_possible(fragment.top, scope):
         raised = with_bar(fragment.tree, fragment.top, nulls_are_large=True)
         scope = scope_of(replace(fragment, tree=raised), tables)
-        tree = _translated(raised, scope)
+        tree = _translated(raised, scope, schema)
         top_rows.raise_bar(tree, fragment.top, scope)
     else:
-        tree = _translated(fragment.tree, scope)
+        tree = _translated(fragment.tree, scope, schema)
     for at, child in enumerate(fragment.children):
-        form = _add_child(tree, child, scope, f"below{at}", is_grouped=fragment.is_scan)
-    rows = tuple(keys.bind_rows(tree, scope))
+        form = _add_child(tree, child, scope, schema, f"below{at}", is_grouped=fragment.is_scan)
+    rows = tuple(keys.bind_rows(tree, scope)) if exp.Tuple in nodes else ()
     _limit(tree, fragment.row_cap)
-    for table in tree.find_all(exp.Table):
-        if isinstance(table.this, exp.Identifier):
-            table.set("db", exp.to_identifier(schema, quoted=True))
     names = bind_names(tree, fragment.keysets)
     asked = {**names.keysets, **names.params}
     order = sorted(asked)
     for node in list(tree.find_all(exp.Placeholder)):
         number = exp.Parameter(this=exp.Literal.number(order.index(node.name) + 1))
         node.replace(exp.paren(number) if isinstance(node.parent, exp.Any) else number)
-    text = tree.sql(dialect="postgres", identify=True)
+    text = tree.sql(dialect=_POSTGRES, identify=True, copy=False)
     for projection in tree.expressions:
         columns.guard(projection.unalias(), scope, largest)
     return PostgresCall(
@@ -104,8 +109,8 @@ def compile_call(
         parameters=tuple(asked[name] for name in order),
         keysets=frozenset(names.keysets.values()),
         rows=rows,
-        declared=keys.declared_kinds(fragment, scope),
-        equalities=_equalities(fragment),
+        declared=keys.declared_kinds(nodes, scope),
+        equalities=_equalities(nodes),
         children=len(fragment.children),
         row_cap=fragment.row_cap,
         form=form,
@@ -114,18 +119,21 @@ def compile_call(
     )
 
 
-def _translated(tree: exp.Select, scope: Scope) -> exp.Select:
-    result = with_physical_names(with_views(qualified(tree), scope), scope)
-    for column in list(result.find_all(exp.Column)):
-        if not isinstance(column.parent, _ON_ITS_OWN):
+def _translated(tree: exp.Select, scope: Scope, schema: str) -> exp.Select:
+    result = with_physical_names(with_views(qualified(tree), scope), scope, schema)
+    found = list(result.walk())
+    comparisons = [node for node in found if isinstance(node, _COMPARISONS)]
+    for column in found:
+        if isinstance(column, exp.Column) and not isinstance(column.parent, _ON_ITS_OWN):
             column.replace(_argument(column, scope))
     for projection in result.expressions:
         value = projection.this if isinstance(projection, exp.Alias) else projection
         if isinstance(value, exp.Column):
             value.replace(columns.shown(value, scope))
-    for node in list(result.find_all(*_COMPARISONS)):
+    for node in comparisons:
         _compare(node, scope)
-    for term in list(result.find_all(exp.Ordered)):
+    is_ordered = any(isinstance(node, exp.Ordered) for node in found)
+    for term in list(result.find_all(exp.Ordered)) if is_ordered else ():
         if _is_text(term.this, scope):
             term.set("this", _ordered_text(term.this, scope))
     return result
@@ -135,7 +143,7 @@ def _argument(column: exp.Column, scope: Scope) -> exp.Expr:
     """Returns a column as functions and operators take it: plain text that compares exactly."""
     declared = scope.column(column)
     if declared is not None and declared.type.kind is Kind.DECIMAL:
-        return exp.Cast(this=column.copy(), to=exp.DataType.build("decimal"))
+        return exp.Cast(this=column.copy(), to=exp.DataType(this=exp.DType.DECIMAL))
     plain = _plain_text(column, scope)
     return columns.by_code_point(plain) if columns.is_blind(declared) else plain
 
@@ -155,7 +163,7 @@ def _compare(node: exp.Expr, scope: Scope) -> None:
         if plain and _is_small(plain[0], scope):
             for side in [one for one in sides if isinstance(one, exp.Placeholder)]:
                 # A number beyond the column's type is more than all of its values, or less.
-                side.replace(exp.Cast(this=side.copy(), to=exp.DataType.build("bigint")))
+                side.replace(exp.Cast(this=side.copy(), to=exp.DataType(this=exp.DType.BIGINT)))
     elif plain and plain[0] is node.this:
         _compare_column(node, plain[0], scope)
     elif plain:
@@ -226,13 +234,13 @@ def _limit(tree: exp.Select, row_cap: int) -> None:
         # LEAST leaves a NULL out: then there is no limit but the cap.
         asked = limit.expression.copy()
         if isinstance(asked, exp.Placeholder):
-            asked = exp.Cast(this=asked, to=exp.DataType.build("bigint"))
+            asked = exp.Cast(this=asked, to=exp.DataType(this=exp.DType.BIGINT))
         most = exp.Least(this=asked, expressions=[most])
     tree.set("limit", exp.Limit(expression=most))
 
 
 def _add_child(
-    tree: exp.Select, child: ChildRows, scope: Scope, name: str, *, is_grouped: bool
+    tree: exp.Select, child: ChildRows, scope: Scope, schema: str, name: str, *, is_grouped: bool
 ) -> str:
     """Joins a child's rows as one JSON column; returns the form."""
     is_one = child.tree.args.get("limit") is not None
@@ -242,14 +250,14 @@ def _add_child(
     rows = exp.column("rows", table=name, quoted=True)
     empty = exp.Literal.string("[]")
     if split is None:
-        inner = _translated(child.tree, scope)
+        inner = _translated(child.tree, scope, schema)
         inner.set("expressions", [_rows_of(inner, scope)])
         aliased = exp.TableAlias(this=exp.to_identifier(name, quoted=True))
         joined: exp.Expr = exp.Lateral(this=exp.Subquery(this=inner), alias=aliased)
         condition: exp.Expr = exp.true()
     else:
         links, bare = split
-        inner = _translated(bare, scope)
+        inner = _translated(bare, scope, schema)
         keys = [exp.alias_(link.inner.copy(), f"l{at}") for at, link in enumerate(links)]
         inner.set("expressions", [_rows_of(inner, scope), *keys])
         for link in links:
@@ -284,8 +292,7 @@ def _rows_of(inner: exp.Select, scope: Scope) -> exp.Expr:
     return exp.alias_(rows, "rows", quoted=True)
 
 
-def _equalities(fragment: Fragment) -> frozenset[str]:
-    trees = (fragment.tree, *(child.tree for child in fragment.children))
-    found = [node for tree in trees for node in tree.find_all(exp.Placeholder)]
+def _equalities(nodes: Nodes) -> frozenset[str]:
+    found = nodes.get(exp.Placeholder, [])
     others = {node.name for node in found if not isinstance(node.parent, exp.EQ)}
     return frozenset(node.name for node in found) - others

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
+from sqlglot.dialects.sqlite import SQLite
 
 from roundview_catalog.model import SourceTable
 from roundview_catalog.types import Kind
@@ -25,6 +26,7 @@ from roundview_federation.connectors.statement import (
 from roundview_federation.plan import ChildRows, Fragment
 from roundview_federation.top_rows import Top, with_bar
 
+_SQLITE = SQLite()
 _WHOLE = (Kind.INTEGER, Kind.BIGINT)
 
 
@@ -55,7 +57,7 @@ def compile_call(fragment: Fragment, tables: Mapping[str, SourceTable]) -> Sqlit
         unlimited = exp.Coalesce(this=limit.expression.copy(), expressions=[exp.Literal.number(-1)])
         tree.set("limit", exp.Limit(expression=unlimited))
     names = bind_names(tree, fragment.keysets)
-    text = tree.sql(dialect="sqlite", identify=True, copy=False)
+    text = tree.sql(dialect=_SQLITE, identify=True, copy=False)
     return SqliteCall(text, names, len(fragment.children), fragment.row_cap, fragment)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
-from roundview_federation.rewrite.query.sources import Bind, Read
+from roundview_federation.rewrite.query.sources import Bind, Read, text_of
 
 _CUSTOMER = "customer_id"
 
@@ -42,8 +42,10 @@ def _waits(one: Read, reads: Mapping[str, Read]) -> Iterator[tuple[Bind, Read, s
 
 def _add(one: Read, other: Read) -> bool:
     """Adds conditions on the customer of another read; tells whether there are new ones."""
-    known = {tree.sql() for tree in one.where}
-    names = {tree.sql(): tree for tree in other.where if _is_of_customer(tree)}
+    names = {text_of(t): t for t in other.where if _is_of_customer(t)}
+    if not names:
+        return False
+    known = {text_of(tree) for tree in one.where}
     missing = [tree.copy() for text, tree in names.items() if text not in known]
     one.where += missing
     return bool(missing)

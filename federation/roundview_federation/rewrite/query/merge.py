@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from roundview_catalog.expressions import conjuncts
 from roundview_federation.rewrite.query.reads import Reading
-from roundview_federation.rewrite.query.sources import Bind, Read, joined
+from roundview_federation.rewrite.query.sources import Bind, Read, joined, text_of
 
 KEY = ("source", "source_key", "slot")
 """The primary key of every relation at record grain."""
@@ -22,8 +22,8 @@ def merge(reading: Reading) -> Reading:
     """Returns a reading without reads that repeat others; changes its residual in place."""
     for first, second in _same_rows(reading):
         for one, other in ((first, second), (second, first)):
-            known = {tree.sql() for tree in one.where}
-            one.where += [tree.copy() for tree in other.where if tree.sql() not in known]
+            known = {text_of(tree) for tree in one.where}
+            one.where += [t.copy() for t in other.where if text_of(t) not in known]
         pair = {first.name, second.name}
         binds = [b for b in (*first.binds, *second.binds) if all(n not in pair for n, _ in b.of)]
         first.binds = second.binds = list(dict.fromkeys(binds))
@@ -59,7 +59,7 @@ def merge(reading: Reading) -> Reading:
 
 
 def _identity(one: Read) -> str:
-    where = sorted(tree.sql() for tree in one.where)
+    where = sorted(text_of(tree) for tree in one.where)
     # What a read is bound by is no matter here: without it there are only more rows.
     binds = sorted(str(bind) for bind in one.binds)
     return f"{one.relation}|{one.arguments}|{where}|{binds}"
@@ -70,11 +70,12 @@ def _whole(one: Read, reads: dict[str, Read]) -> Read | None:
 
     It waits for nobody's keys and demands nothing that the other does not.
     """
-    where = {tree.sql() for tree in one.where}
+    where = {text_of(tree) for tree in one.where}
     for other in reads.values():
         if other is one or other.binds or other.relation != one.relation:
             continue
-        if other.arguments == one.arguments and {tree.sql() for tree in other.where} <= where:
+        asked = {text_of(tree) for tree in other.where}
+        if other.arguments == one.arguments and asked <= where:
             return other
     return None
 

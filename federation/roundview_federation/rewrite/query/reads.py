@@ -42,15 +42,14 @@ class Reading:
 
 
 def read(tree: exp.Query, relations: Mapping[str, object]) -> Reading:
-    """Returns what a resolved query reads; the residual shares nothing with the tree.
+    """Returns what a resolved query reads; the tree becomes the residual.
 
     Every column of the tree has the alias of its source. `relations` are the names that are
     read; CTEs come before them.
     """
-    residual = tree.copy()
-    walker = _Walker(relations, Counter(table.name for table in residual.find_all(exp.Table)))
-    walker.query(residual, {}, ())
-    return Reading(residual, walker.reads)
+    walker = _Walker(relations, Counter(table.name for table in tree.find_all(exp.Table)))
+    walker.query(tree, {}, ())
+    return Reading(tree, walker.reads)
 
 
 class _Walker:

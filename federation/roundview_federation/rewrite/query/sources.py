@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlglot import exp
+from sqlglot import Dialect, exp
 
 from roundview_federation.rewrite.query.conditions import Later
+
+_PLAIN: Final = Dialect()
+"""Made once: that takes as long as writing a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,11 @@ class Columns(dict[str, tuple[Read, str]]):
 
     def __bool__(self) -> bool:
         return True
+
+
+def text_of(tree: exp.Expr) -> str:
+    """Returns the text under which equal trees meet."""
+    return tree.sql(dialect=_PLAIN, copy=False)
 
 
 def sources_of(select: exp.Select) -> Iterator[exp.Expr]:

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from roundview_catalog.expressions import conjuncts
 from roundview_federation.rewrite.query.reads import Reading
-from roundview_federation.rewrite.query.sources import Read
+from roundview_federation.rewrite.query.sources import Read, text_of
 
 IsExact = Callable[[Read, exp.Expr], bool]
 """Tells whether all sources of a read apply a condition over its columns exactly."""
@@ -25,11 +25,12 @@ def spare(reading: Reading, is_exact: IsExact) -> None:
     if any(is_merging(join) for join in reading.residual.find_all(exp.Join)):
         return
     hopes: list[_Asked] = []
+    known = {one.name: {text_of(tree) for tree in one.where} for one in reading.reads.values()}
     for select in reading.residual.find_all(exp.Select):
         hopes += [
             asked
             for asked in _asked(select, reading)
-            if asked.bare.sql() in {known.sql() for known in asked.read.where}
+            if text_of(asked.bare) in known[asked.read.name]
         ]
     told = _told(reading)
     needed = _needed(reading, without={id(asked.tree) for asked in hopes})

@@ -19,7 +19,8 @@ from roundview_federation.connectors.postgres.statement import PostgresCall, com
 from roundview_federation.dialect.types import TIMESTAMPTZ, PgType, duck
 from roundview_federation.dialect.values import string
 from roundview_federation.plan import KeySet
-from roundview_federation.rewrite.push import Bound, push
+from roundview_federation.rewrite.bounds import Bound
+from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.trino.asked import Asked
 from roundview_federation.rewrite.trino.columns import RawColumns, is_read, read
 from roundview_federation.rewrite.trino.convert import cast_to, utc

@@ -21,9 +21,9 @@ from roundview_federation.plan import KeySet, Section
 from roundview_federation.planner import Planner, unfoldings
 from roundview_federation.request import Decision
 from roundview_federation.result import Found
+from roundview_federation.rewrite.bounds import Bound
 from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
-from roundview_federation.rewrite.push import Bound
 from roundview_federation.rewrite.trino.asked import Asked, Keys
 from roundview_federation.rewrite.trino.branch import rows_of
 from roundview_federation.rewrite.trino.convert import canonical_type, cast_to, literal
