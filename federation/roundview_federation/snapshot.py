@@ -21,6 +21,7 @@ from roundview_federation.lookup import Finder
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision, Principal, Request
 from roundview_federation.resilience.deadline import Deadline
+from roundview_federation.rewrite.learn import learn
 from roundview_federation.rewrite.sealing import KeySealing
 from roundview_identity.store import Xref
 
@@ -105,8 +106,15 @@ class Snapshot:
         """Proves every source read-only, all at once, and says what came of it."""
         return tuple(await asyncio.gather(*(self._state(name) for name in self.catalog.sources)))
 
+    def learn(self) -> None:
+        """Finds out what the plans of all questions have in common."""
+        able = {name: connector.capabilities for name, connector in self.connectors.items()}
+        learn(self.catalog, able, self.planner.rows, self.planner.sealing)
+
     async def warm(self, sources: Collection[str] | None = None) -> None:
         """Lets sources do ahead what the plans that are kept need; all or some, all at once.
+
+        What planning finds out of the catalog, whatever is asked, is found out with it.
 
         What fails here fails again, with its label, when somebody asks.
         """
@@ -119,9 +127,9 @@ class Snapshot:
             self.connectors[name].warm(calls[name], Deadline.after(_WARM_SECONDS))
             for name in chosen
         ]
-        for name, outcome in zip(
-            chosen, await asyncio.gather(*warming, return_exceptions=True), strict=True
-        ):
+        learning = asyncio.to_thread(self.learn)
+        outcomes = await asyncio.gather(learning, *warming, return_exceptions=True)
+        for name, outcome in zip(("planning", *chosen), outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 code = outcome.code if isinstance(outcome, RoundviewError) else ""
                 _LOG.info("%s is not ready ahead: %s", name, code or type(outcome).__name__)

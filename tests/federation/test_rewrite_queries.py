@@ -32,6 +32,7 @@ from roundview_federation.request import Decision
 from roundview_federation.rewrite import PASSES
 from roundview_federation.rewrite.arrive import arrive
 from roundview_federation.rewrite.context import RewriteContext
+from roundview_federation.rewrite.learn import learn
 from roundview_federation.rewrite.narrow import Narrowed, judged, narrow, turned
 from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.query.conditions import Plain, plain
@@ -279,6 +280,19 @@ def test_a_range_is_exact_where_the_field_holds_every_number(
     verdicts = judged(conditions, {"v0": 3})
     assert verdicts is not None
     assert narrow(conditions, verdicts, {}).is_exact is is_exact
+
+
+def test_every_field_is_known_ahead(catalog: Catalog) -> None:
+    known: KnownRows = {}
+    able = {name: CAPABILITIES[one.connector] for name, one in catalog.sources.items()}
+    learn(catalog, able, known)
+    branches = [one for source in catalog.sources.values() for one in source.branches]
+    assert {name for name, _ in known} == {one.id for one in branches}
+    for branch in branches:
+        inputs = known[(branch.id, able[branch.source].joins)].inputs
+        if not branch.lists and not branch.children:
+            names = {(slot, name) for slot, fields in branch.slots.items() for name in fields}
+            assert names <= {(slot, name) for slot, name, _ in inputs}, branch.id
 
 
 @pytest.mark.parametrize("is_headless", [True, False])
