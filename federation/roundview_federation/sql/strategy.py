@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from roundview_catalog.model import Branch, Catalog
 from roundview_federation.key_sets import keyset_of
-from roundview_federation.rewrite.query.conditions import Later, Plain
+from roundview_federation.rewrite.query.conditions import Later, Plain, ValuesDecide
 from roundview_federation.rewrite.query.sources import Bind, Read
 from roundview_federation.rewrite.unfold import Unfolded
 
@@ -44,16 +44,16 @@ def estimate(read: Read, conditions: Plain, catalog: Catalog, limited_to: int | 
     total = float(sum(_rows(branch, catalog) for branch in branches))
     if limited_to is not None:
         return Estimate(min(total, limited_to * _PER_CUSTOMER), total)
-    rows = sum(_asked(branch, conditions, catalog, len(branches)) for branch in branches)
+    rows = sum(_asked(branch, conditions, catalog) for branch in branches)
     return Estimate(max(1.0, rows), total)
 
 
-def _asked(branch: Branch, conditions: Plain, catalog: Catalog, branches: int) -> float:
-    """Estimates what the conditions leave of one branch of some."""
+def _asked(branch: Branch, conditions: Plain, catalog: Catalog) -> float:
+    """Estimates what the conditions leave of one branch."""
     rows = float(_rows(branch, catalog))
     for tree in conditions.trees:
         named = catalog.sources[branch.source].names(tree.this.name)
-        share = None if named is None else _share_of_source(tree, named, conditions, branches)
+        share = None if named is None else _share_of_source(tree, named, conditions)
         if share is not None:
             rows *= share
             continue
@@ -72,8 +72,11 @@ def _asked(branch: Branch, conditions: Plain, catalog: Catalog, branches: int) -
     return rows
 
 
-def _share_of_source(tree: exp.Expr, named: str, conditions: Plain, branches: int) -> float | None:
-    """Returns what is left of a source that is `named` so: all or nothing, once that is known."""
+def _share_of_source(tree: exp.Expr, named: str, conditions: Plain) -> float | None:
+    """Returns what is left of a source that is `named` so: all or nothing.
+
+    Raises ValuesDecide where that is for parameters to say.
+    """
     keyset = keyset_of(tree)
     if keyset is not None:
         wanted = conditions.values[keyset[1]]
@@ -81,10 +84,10 @@ def _share_of_source(tree: exp.Expr, named: str, conditions: Plain, branches: in
         wanted = [conditions.values[tree.expression.name]]
     else:
         return None
-    share = float(named in wanted)
-    if any(isinstance(one, Later) for one in wanted):
-        share = min(1.0, len(wanted) / branches)
-    return 1 - share if isinstance(tree, exp.NEQ) else share
+    unknown = [one.number for one in wanted if isinstance(one, Later)]
+    if unknown:
+        raise ValuesDecide(*unknown)
+    return float((named in wanted) is not isinstance(tree, exp.NEQ))
 
 
 def _is_unique(tree: exp.Expr, branch: Branch, catalog: Catalog) -> bool:
