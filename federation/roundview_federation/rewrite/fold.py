@@ -90,21 +90,6 @@ def aggregate(partial: Partial, unfolded: Unfolded, dialect: str) -> tuple[exp.E
     return way(this=column.copy()), own
 
 
-def holds(target: Type, own: Type) -> bool:
-    """Tells whether a field holds every number of a column, unrounded."""
-    if target.kind in INTEGERS:
-        return own.kind in (Kind.INTEGER, target.kind)
-    if target.kind is not Kind.DECIMAL:
-        return False
-    digits, scale = target.digits
-    whole = digits - scale
-    if own.kind in INTEGERS:
-        return whole >= _DIGITS[own.kind]
-    if own.kind is not Kind.DECIMAL or own.precision is None or own.scale is None:
-        return False
-    return 0 <= own.scale <= scale and own.precision - own.scale <= whole
-
-
 def _counts_every_row(unfolded: Unfolded, pushed: Pushed) -> bool:
     """Tells whether every row that the source counts would arrive."""
     if pushed.residual or pushed.bound is not None or unfolded.above is not None:

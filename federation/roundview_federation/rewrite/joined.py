@@ -13,8 +13,7 @@ from sqlglot import exp
 from roundview_catalog.mapped import FieldMapping
 from roundview_catalog.model import Branch
 from roundview_catalog.types import Type
-from roundview_federation.rewrite.fold import holds
-from roundview_federation.rewrite.presence import TYPED, is_borne, is_named
+from roundview_federation.rewrite.presence import TYPED, holds, is_borne, is_named
 from roundview_federation.rewrite.source_keys import INTEGERS
 from roundview_federation.rewrite.unfold import Unfolded, renamed
 

@@ -234,6 +234,7 @@ class _Joining:
             },
         )
         planner = Planner(catalog, old.connectors, old.sealing)
+        planner.rows |= old.rows
         types = {
             **world.types[first.name],
             **{new: second.fields[own].type for new, own in fields.items()},
