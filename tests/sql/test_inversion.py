@@ -19,7 +19,7 @@ ROWS = 3_000
 GAUGE = Entity(
     "gauge",
     {"ident": "bigint", "amount": "decimal(12,2)", "size": "bigint", "tag": "text", "code": "text",
-     "stage": "enum(open, closed, lost)"},
+     "label": "text", "stage": "enum(open, closed, lost)"},
     ("ident",),
 )  # fmt: skip
 STAGES = Form(
@@ -32,6 +32,7 @@ FORMS = {
     "size": Form("CAST((10 - {c}) / 3 AS BIGINT)", "10 - {c} * 3"),
     "tag": Form("substr({c}, 3, length({c}) - 4)", "'G-' || {c} || '/x'"),
     "code": Form("lower({c})", "upper({c})"),
+    "label": Form("substr({c}, 3)", "concat_ws('-', 'G', {c})"),
     "stage": STAGES,
 }
 SPLIT = Split(
@@ -46,10 +47,12 @@ MADE = f"""
 SELECT ident, CAST((ident * 7919) % 100000 / 100.00 - 250 AS DECIMAL(12, 2)) AS amount,
   10 - 3 * (ident % 500) AS size, 'G-n' || (ident % 400) || '/x' AS tag,
   CASE ident % 10 WHEN 0 THEN NULL ELSE 'K' || chr(CAST(65 + ident % 26 AS INTEGER)) END AS code,
+  'G-m' || (ident % 300) AS label,
   CASE ident % 50 WHEN 0 THEN 'lost' WHEN 1 THEN 'closed' ELSE 'open' END AS stage
 FROM range({ROWS}) t (ident)
 """
 CONDITIONS = {
+    "label = 'G-m7'": ROWS,
     "amount = 12.34": 10,
     "amount IN (12.34, 12.35, 12.36)": 20,
     "amount > 745.5": 300,

@@ -195,6 +195,9 @@ def _one_of(tree: exp.Expr) -> Placed:
 
 def _between(tree: exp.Expr, unfolded: Unfolded) -> tuple[exp.Column, _Spell] | None:
     """Reads a text as a column between constants, as `'A-' || c || '/x'` is."""
+    if isinstance(tree, exp.ConcatWs):
+        # A kind of Concat to the parser, whose first part stands between the others.
+        return None
     parts = tree.expressions if isinstance(tree, exp.Concat) else list(_joined(tree))
     inner = [at for at, part in enumerate(parts) if not _is_text(part)]
     if len(parts) < 2 or len(inner) != 1:

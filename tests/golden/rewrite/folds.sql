@@ -79,7 +79,8 @@ SELECT a.x, row_number() OVER (ORDER BY a.x) FROM a GROUP BY a.x
 -- A filter says which rows count
 SELECT count(*) FILTER (WHERE a.x > 1) FROM a
 -- becomes
--- nothing is folded
+-- r0 a by (x): rows(*)
+SELECT CAST(COALESCE(SUM("a"."rows") FILTER(WHERE "a"."x" > 1), 0) AS BIGINT) AS "count" FROM r0 AS a
 
 -- An order says which come first
 SELECT string_agg(a.t, ',' ORDER BY a.x) FROM a

@@ -13,13 +13,7 @@ import pyarrow as pa
 
 from roundview_catalog.errors import InternalError, RoundviewError
 from roundview_federation.engines.duckdb.channel import GoneError
-from roundview_federation.engines.duckdb.failures import (
-    lost,
-    out_of_memory,
-    reported,
-    too_large,
-    too_late,
-)
+from roundview_federation.engines.duckdb.failures import lost, out_of_memory, reported, too_large
 from roundview_federation.engines.duckdb.frames import (
     BatchEncoder,
     Kind,
@@ -30,6 +24,7 @@ from roundview_federation.engines.duckdb.frames import (
     size_of,
 )
 from roundview_federation.engines.duckdb.process import WorkerProcess
+from roundview_federation.engines.failures import too_late
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 

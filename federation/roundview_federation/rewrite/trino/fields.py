@@ -236,8 +236,8 @@ def _as_called(tree: exp.Expr) -> exp.Expr:
         if type(node) in HANDLERS:
             continue
         row = NODES.get(type(node))
-        if isinstance(node, exp.Concat | exp.ConcatWs):
-            name = "concat" if isinstance(node, exp.Concat) else "concat_ws"
+        if isinstance(node, exp.Concat):
+            name = "concat_ws" if isinstance(node, exp.ConcatWs) else "concat"
             node.replace(call(name, *(part.copy() for part in node.expressions)))
         elif row is not None:
             name = row.name
