@@ -33,6 +33,8 @@ from roundview_federation.request import Request
 
 QUESTIONS = int(os.environ.get("ROUNDVIEW_TRINO_POLICIES", "50"))
 AT_ONCE = 50
+KEPT = (208, 334172616, 626246632)
+"""Seeds whose questions once had a wrong answer."""
 MOST_REFUSED = 0.5
 """Share of the questions that may be left to another engine: the estate has JSON, and rows below
 rows of an API."""
@@ -94,7 +96,7 @@ async def test_random_questions_under_policies_have_their_naive_answer(
     refused: Counter[str] = Counter()
     wrong: list[str] = []
     answered = shown = 0
-    for seed in range(first, first + AT_ONCE):
+    for seed in (*range(first, first + AT_ONCE), *(KEPT if part == 0 else ())):
         asked = _asked(random.Random(seed), ruled)
         try:
             found = await _answer(ruled, asked)
