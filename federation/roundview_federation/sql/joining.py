@@ -38,7 +38,7 @@ def joined_inside(
 
     The given one stays as it is. `types` are those of the relations' columns.
     """
-    if next(pairs(reading), None) is None:
+    if not any(_may_meet(pair, planner.catalog) for pair in pairs(reading)):
         return None
     reading = copied(reading)
     known = {one.relation: types_of(one.relation, types) for one in reading.reads.values()}
@@ -77,6 +77,8 @@ def _rows(planned: PlannedQuery) -> float:
 def _next(reading: Reading, world: World) -> World | None:
     """Joins the first pair that can be joined, in place; None where there is none."""
     for pair in pairs(reading):
+        if not _may_meet(pair, world.planner.catalog):
+            continue
         for first, second in _orders(pair, world.planner.catalog):
             try:
                 relation = _Joining(pair, reading, world, first, second).made()
@@ -85,6 +87,21 @@ def _next(reading: Reading, world: World) -> World | None:
             put_together(reading, pair, relation.name, relation.names(pair))
             return relation.world
     return None
+
+
+def _may_meet(pair: Pair, catalog: Catalog) -> bool:
+    """Tells whether rows of a pair can have all their partners in their own source.
+
+    Most pairs cannot, which is seen without unfolding their branches.
+    """
+    one, two = pair.sides
+    if ("source", "source") in zip(one.ties, two.ties, strict=True):
+        return True
+    relations = (one.read.relation, two.read.relation)
+    if any(is_ours(relation) for relation in relations):
+        return False
+    sources = {branch.source for name in relations for branch in catalog.branches(name)}
+    return len(sources) == 1
 
 
 def _orders(pair: Pair, catalog: Catalog) -> tuple[tuple[Side, Side], ...]:
