@@ -5,6 +5,7 @@ COPY catalog catalog
 COPY identity identity
 COPY federation federation
 COPY graphql graphql
+COPY sql sql
 COPY desktop desktop
 COPY roundview roundview
 RUN python -m venv /opt/roundview \

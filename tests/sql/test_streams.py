@@ -61,10 +61,12 @@ async def test_what_cannot_be_answered_is_read_no_further(tmp_path: Path, server
         connection = await build(tmp_path, [entity], split, truth, servers)
     owner = await servers.postgres.admin(f"{split.name}_pos")
     await owner.execute(SLOW)
-    async with connection:
-        with pytest.raises(RequestError) as caught:
-            await answer(connection, 'SELECT sum(amount) + 1 FROM "sum"')
-        running = [await owner.fetchval(RUNNING) for _ in range(TRIES)]
-    await owner.close()
+    try:
+        async with connection:
+            with pytest.raises(RequestError) as caught:
+                await answer(connection, 'SELECT sum(amount) + 1 FROM "sum"')
+            running = [await owner.fetchval(RUNNING) for _ in range(TRIES)]
+    finally:
+        await owner.close()
     assert caught.value.code == "RV105"
     assert running[-1] == 0

@@ -129,6 +129,8 @@ async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:
                 run = await _run(one, asked, {}, _key_values(planned.reads))
         except TimeoutError:
             raise too_late() from None
+        except ExceptionGroup as failures:
+            raise _first(failures) from None
         return Fetched({name: run})
     tasks = await _run_all(planned.reads, _key_values(planned.reads), asked)
     return Fetched({name: task.result() for name, task in tasks.items()})
