@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -11,9 +11,7 @@ import pyarrow.compute as pc
 
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.dialect.types import PgType
-
-_PLAIN_SCALE = 6
-"""Up to so many places Arrow writes a decimal without an exponent."""
+from roundview_sql.encoding.text import decimal_texts, each, interval_text
 
 _NUMBERS = ("smallint", "integer", "real", "double precision")
 
@@ -32,7 +30,7 @@ def text_column(array: pa.Array, type_: PgType) -> pa.Array:
     if pa.types.is_string(kind) or pa.types.is_null(kind):
         return pc.cast(array, pa.string())
     if pa.types.is_decimal(kind):
-        return _decimals(array, type_)
+        return decimal_texts(array, is_exact=type_.exact)
     if pa.types.is_floating(kind):
         return _floats(pc.cast(array, pa.string()))
     if pa.types.is_timestamp(kind):
@@ -41,7 +39,7 @@ def text_column(array: pa.Array, type_: PgType) -> pa.Array:
     if pa.types.is_time(kind):
         return pc.replace_substring(pc.cast(array, pa.string()), ".000000", "")
     if pa.types.is_interval(kind):
-        return _each(array, _interval)
+        return each(array, interval_text)
     if pa.types.is_list(kind):
         values = (json_values(pa.array([one], kind), type_)[0] for one in array.to_pylist())
         return pa.array(
@@ -90,46 +88,7 @@ def json_values(array: pa.Array, type_: PgType) -> list[Any]:
     return values
 
 
-def _decimals(array: pa.Array, type_: PgType) -> pa.Array:
-    if array.type.scale <= _PLAIN_SCALE:
-        text = pc.cast(array, pa.string())
-    else:
-        text = _each(array, lambda value: format(value, "f"))
-    if type_.exact or array.type.scale <= 0:
-        return text
-    return pc.replace_substring_regex(text, r"\.?0+$", "")
-
-
 def _floats(text: pa.Array) -> pa.Array:
     for arrow, postgres in (("nan", "NaN"), ("inf", "Infinity")):
         text = pc.replace_substring(text, arrow, postgres)
     return text
-
-
-def _each(array: pa.Array, write: Any) -> pa.Array:
-    values = (None if value is None else write(value) for value in array.to_pylist())
-    return pa.array(values, pa.string())
-
-
-def _interval(value: pa.MonthDayNano) -> str:
-    """Returns an interval as PostgreSQL writes it: `1 year 2 mons -3 days 04:05:06.5`."""
-    return " ".join(_interval_parts(*value)) or "00:00:00"
-
-
-def _interval_parts(months: int, days: int, nanoseconds: int) -> Iterator[str]:
-    # Years and months have one sign each, as division towards zero gives them.
-    years, rest = divmod(abs(months), 12)
-    sign = -1 if months < 0 else 1
-    was_negative = False
-    for count, name in ((sign * years, "year"), (sign * rest, "mon"), (days, "day")):
-        if count:
-            plus = "+" if was_negative and count > 0 else ""
-            yield f"{plus}{count} {name}{'' if count == 1 else 's'}"
-            was_negative = count < 0
-    if nanoseconds:
-        minutes, micros = divmod(abs(nanoseconds) // 1000, 60_000_000)
-        hours, minutes = divmod(minutes, 60)
-        seconds, micros = divmod(micros, 1_000_000)
-        plus = "-" if nanoseconds < 0 else "+" if was_negative else ""
-        places = f".{micros:06d}".rstrip("0") if micros else ""
-        yield f"{plus}{hours:02d}:{minutes:02d}:{seconds:02d}{places}"
