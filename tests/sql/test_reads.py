@@ -239,6 +239,23 @@ async def test_a_limit_gives_so_many_rows(federation: Federation) -> None:
 # -- what goes wrong --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "relation", ["individual", "lead", "note", "payment", "sales_order", "support_case"]
+)
+async def test_a_row_is_found_by_the_key_that_it_shows(
+    federation: Federation, relation: str
+) -> None:
+    # One key of each length and prefix: what keys begin with is the branch's business.
+    rows, _ = await asked(federation, f"SELECT source, source_key FROM {relation}", allow_scan=True)
+    seen = {(source, key.rpartition(":")[0], len(key)): (source, key) for source, key in rows}
+    assert len(seen) > 1
+    for source, key in seen.values():
+        text = f"SELECT source, source_key FROM {relation} WHERE source_key = '{key}'"
+        found, _ = await asked(federation, text, allow_scan=True)
+        assert (source, key) in found
+        assert {one for _, one in found} == {key}
+
+
 async def test_a_source_that_is_down_or_too_large_is_named(tmp_path: Path) -> None:
     async with opened(tmp_path) as own:
         federation = own.connection.federation

@@ -69,9 +69,14 @@ def bind(keyset: KeySet, customers: Customers) -> dict[Any, Any]:
 
 
 def values_of(keyset: KeySet, params: Mapping[str, Any]) -> dict[Any, Any]:
-    """Returns the values of a key set's parameter as its columns hold them."""
+    """Returns the values of a key set's parameter as its columns hold them.
+
+    The parameter of a list holds several, that of an equality is the value itself.
+    """
     native = native_key if keyset.is_record_key else _native
-    found = (native(value, keyset.types, keyset.prefixes) for value in params[keyset.param])
+    told = params[keyset.param]
+    several = told if isinstance(told, list | tuple | dict | set | frozenset) else (told,)
+    found = (native(value, keyset.types, keyset.prefixes) for value in several)
     return {value: None for value in found if value is not None}
 
 

@@ -193,9 +193,7 @@ def _keys(bound: Bound, keyset: KeySet, section: Section, customers: Customers |
     if bound.through is not None:
         raise not_on_trino("persons that stand in a row below")
     if customers is None:
-        value = section.values[keyset.param]
-        listed = value if isinstance(value, list | tuple | dict) else [value]
-        return Keys(bound, list(values_of(keyset, {keyset.param: listed})))
+        return Keys(bound, list(values_of(keyset, section.values)))
     owners = bind(keyset, customers)
     told = {key: (str(customers.ids[at]), customers.link_states[at]) for key, at in owners.items()}
     return Keys(bound, list(owners), told)
