@@ -1,5 +1,5 @@
 // Decides what a typed text may identify, and asks the server about it.
-import { SignedOut, call } from "./session.js";
+import { SignedOut, callDocument } from "./session.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const INVISIBLE = /[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
@@ -54,17 +54,9 @@ export class StaleDocument extends Error {}
 // Posts one persisted document. Returns {customer, errors, sources, complete, ms}.
 export async function ask(documentId, by, signal) {
   const started = performance.now();
-  let response;
   let answer;
   try {
-    response = await call("/graphql", {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify({ documentId, variables: { by } }),
-      cache: "no-store",
-      signal,
-    });
-    answer = await response.json();
+    ({ answer } = await callDocument(documentId, { by }, signal));
   } catch (error) {
     if (error.name === "AbortError" || error instanceof SignedOut) throw error;
     throw new Unreachable();

@@ -1,7 +1,7 @@
 // Decides how a masked value is shown: for a reason, for a while, then masked again.
 import { h, replace } from "./dom.js";
 import * as format from "./format.js";
-import { call } from "./session.js";
+import { callDocument } from "./session.js";
 import { recordId } from "./view.js";
 
 const TICK_MS = 1000;
@@ -66,13 +66,8 @@ async function fetchValues(field, reason) {
   let response;
   let answer;
   try {
-    response = await call("/graphql", {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify({ documentId: asking.documentId, variables: { by: { customerId: asking.customerId }, field: field.masked, reason } }),
-      cache: "no-store",
-    });
-    answer = await response.json();
+    const variables = { by: { customerId: asking.customerId }, field: field.masked, reason };
+    ({ answer, response } = await callDocument(asking.documentId, variables));
   } catch {
     return "Not revealed: Roundview does not answer.";
   }

@@ -18,6 +18,18 @@ export async function call(path, options = {}) {
   throw new SignedOut();
 }
 
+// Posts a persisted document. Returns {answer, response}.
+export async function callDocument(documentId, variables, signal) {
+  const response = await call("/graphql", {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify({ documentId, variables }),
+    cache: "no-store",
+    signal,
+  });
+  return { answer: await response.json(), response };
+}
+
 function headers() {
   const told = {};
   if (session.credential) told.authorization = `Bearer ${session.credential}`;
