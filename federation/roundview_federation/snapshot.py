@@ -102,9 +102,15 @@ class Snapshot:
         check_reveal(request, decision)
         return self.decide(who, purpose, is_emergency=request.is_emergency, reveals=request.reveals)
 
-    async def states(self) -> tuple[SourceState, ...]:
-        """Proves every source read-only, all at once, and says what came of it."""
-        return tuple(await asyncio.gather(*(self._state(name) for name in self.catalog.sources)))
+    async def states(
+        self, names: Collection[str] | None = None, seconds: float = _PROOF_SECONDS
+    ) -> tuple[SourceState, ...]:
+        """Proves sources read-only, all at once, and says what came of it.
+
+        Without `names` these are all sources; each has some seconds to answer.
+        """
+        proved = self.catalog.sources if names is None else sorted(names)
+        return tuple(await asyncio.gather(*(self._state(name, seconds) for name in proved)))
 
     def learn(self) -> None:
         """Finds out what the plans of all questions have in common."""
@@ -141,11 +147,11 @@ class Snapshot:
             if id(connector) not in kept:
                 await connector.close()
 
-    async def _state(self, name: str) -> SourceState:
+    async def _state(self, name: str, seconds: float) -> SourceState:
         source = self.catalog.sources[name]
         entities = tuple(dict.fromkeys(branch.entity for branch in source.branches))
         try:
-            async with asyncio.timeout(_PROOF_SECONDS):
+            async with asyncio.timeout(seconds):
                 detail = await self.connectors[name].prove_read_only()
             state = "ready"
         except TimeoutError:

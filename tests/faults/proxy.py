@@ -94,6 +94,7 @@ class FaultProxy:
         self._pages = itertools.count()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def refusing_port(self) -> int:
@@ -104,6 +105,7 @@ class FaultProxy:
 
     async def start(self) -> None:
         """Begins to listen on a free loopback port."""
+        self._loop = asyncio.get_running_loop()
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -111,6 +113,14 @@ class FaultProxy:
         """Drops every connection."""
         if self._server is not None:
             self._server.close()
+        await self._drop()
+
+    def drop(self) -> None:
+        """Drops the connections that there are, from any thread; new ones meet the fault."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(5)
+
+    async def _drop(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

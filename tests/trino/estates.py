@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 from ruamel.yaml import YAML
@@ -47,11 +49,18 @@ async def estate_on_trino(
     truth: duckdb.DuckDBPyConnection,
     servers: Servers,
     server: TrinoServer,
+    ports: Mapping[str, int] = MappingProxyType({}),
 ) -> AsyncIterator[Estate]:
-    """Writes an estate, has Trino read its servers and the bridge before the others, opens it."""
+    """Writes an estate, has Trino read its servers and the bridge before the others, opens it.
+
+    `ports` are those at which some servers are asked instead, by source.
+    """
     place = folder / split.name
     place.mkdir()
     catalog, env = await written(place, entities, split, truth, servers)
+    for name, port in ports.items():
+        variable = f"{name.upper()}_PLACE"
+        env[variable] = re.sub(r":\d+/", f":{port}/", env[variable])
     for name, source in load(catalog, env=env).sources.items():
         if source.connector not in _SCHEMES:
             continue

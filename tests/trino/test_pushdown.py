@@ -166,3 +166,14 @@ async def test_a_key_that_nobody_has_asks_nobody(logged: Logged) -> None:
         "SELECT count(*) AS n FROM buyer b JOIN purchase p ON p.buyer = b.ident WHERE b.lot = 3"
     )
     assert seen == []
+
+
+async def test_sources_log_the_trace_of_the_question(logged: Logged) -> None:
+    federation: Any = logged.estate.connection.federation
+    request = Request(federation.principal, trace_id="0af7651916cd43dd", allow_scan=True)
+    since = statement_logs.postgres_log(logged.servers)
+    result = await federation.sql("SELECT max(price) AS p FROM buyer", request, engine="trino")
+    assert (await result.table()).num_rows == 1
+    seen = statement_logs.seen_by_postgres(logged.servers, "pushed_buyers", since)
+    assert seen
+    assert all("trace=0af7651916cd43dd" in one for one in seen)

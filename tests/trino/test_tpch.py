@@ -18,8 +18,11 @@ from tests.sql.oracles import answered_by_duckdb, difference
 from tests.sql.stores import Servers
 from tests.sql.tpch_estate import QUERIES
 from tests.trino.conftest import WORKER
+from tests.trino.engines_compared import assert_engines_agree, golden_queries
 from tests.trino.estates import estate_on_trino
 from tests.trino.trino_server import TrinoServer
+
+GOLDEN = {split.name: golden_queries(split.name) for split in tpch_estate.SPLITS}
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +58,12 @@ async def test_a_query_of_tpch_has_the_answer_of_one_database(name: str, tpch: E
     assert right.rows
     assert got.names == right.names
     assert difference(right, got, ordered=True, typed=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("tpch", "name"),
+    [(split, name) for split in tpch_estate.SPLITS for name in GOLDEN[split.name]],
+    indirect=["tpch"],
+)
+async def test_a_golden_query_has_one_answer_on_every_engine(name: str, tpch: Estate) -> None:
+    await assert_engines_agree(tpch, next(some[name] for some in GOLDEN.values() if name in some))

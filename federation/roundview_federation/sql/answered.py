@@ -60,7 +60,7 @@ class SqlResult:
     @property
     def missing(self) -> tuple[str, ...]:
         """Names the sources without which the answer was made; empty unless that was asked for."""
-        return self.fetched.missing
+        return self.fetched.missing if self._on_trino is None else self._on_trino[0].missing
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -229,13 +229,14 @@ class SqlQuestions:
         prepared = time.perf_counter()
         if choice == TRINO:
             return await self._on_trino(planned, asked, preparing)
-        if choice == AUTO and not asked.is_partial and self._is_large(planned):
+        if choice == AUTO and self._is_large(planned):
             try:
                 return await self._on_trino(await whole(), asked, preparing)
             except RequestError as error:
                 if not is_for_others(error):
                     raise
-        fetched = await fetch(planned, asked)
+        rows = fetch(planned, asked)
+        fetched = await (rows if self._trino is None else self._trino.absences.watch(rows))
         seconds = {"plan": preparing, "fetch": time.perf_counter() - prepared}
         direct = planned.direct if choice != EMBEDDED else None
         only = fetched.runs[direct.read] if direct is not None else None
@@ -291,6 +292,7 @@ class SqlQuestions:
             store,
             is_partial=request.is_partial,
             agreed=agreed,
+            trace=request.trace_id,
         )
 
     async def _explained_on_trino(
@@ -366,8 +368,7 @@ class SqlQuestions:
     async def _on_trino(
         self, planned: PlannedQuery, asked: Asked, planning_seconds: float
     ) -> SqlResult:
-        trino = self._trino
-        if trino is None:
+        if (trino := self._trino) is None:
             raise RequestError(
                 "this catalog names no Trino", code="RV103", hint="engines.trino in roundview.yaml"
             )

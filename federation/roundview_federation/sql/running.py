@@ -118,6 +118,8 @@ class Asked:
     is_partial: bool
     agreed: Agreed = NOBODY
     """customers who agreed to the purpose, where the question needs them"""
+    trace: str = ""
+    """what records of the question have in common, and sources may log"""
 
 
 async def fetch(planned: PlannedQuery, asked: Asked) -> Fetched:

@@ -41,7 +41,8 @@ class Reading:
     """What all reads of one statement share, and what they ask for.
 
     `keys` counts the most keys that a list of one source has; `pruned` names branches of which no
-    row can match, `notes` those that are read in their source's own SQL.
+    row can match, `notes` those that are read in their source's own SQL. `absent` are sources that
+    are left out.
     """
 
     catalog: Catalog
@@ -51,6 +52,7 @@ class Reading:
     xref: Xref
     attributes: Mapping[str, Any]
     links: exp.Table | None = None
+    absent: tuple[str, ...] = ()
     keys: dict[str, int] = field(default_factory=dict)
     sources: dict[str, None] = field(default_factory=dict)
     pruned: list[str] = field(default_factory=list)
@@ -162,6 +164,8 @@ def _arms(
     place = reading.places.get(source)
     if place is None:
         raise not_on_trino(f"{source} has no trino_catalog")
+    if source in reading.absent:
+        return
     reading.sources[source] = None
     for condition in narrowed.conditions:
         _count_keys(source, len(condition.expressions), reading)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from sqlglot import exp
 
 from roundview_catalog.engines import Trino
-from roundview_catalog.errors import EngineError, RequestError, SourceError
+from roundview_catalog.errors import EngineError, RequestError
 from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.engines.trino.engine import Answer, TrinoEngine
@@ -25,6 +25,7 @@ from roundview_federation.sql.planned import PlannedQuery, PlannedRead
 from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.running import Asked, awaited_keys, looked_up, own, picked
 from roundview_federation.sql.streaming import too_many_rows
+from roundview_federation.sql.trino.absent import Absences
 from roundview_federation.sql.trino.reads import Reading, among, constant_rows, relation_rows
 from roundview_federation.sql.trino.statement import Statement, assembled, properties_of
 
@@ -33,8 +34,9 @@ _MOST_STATEMENTS = 256
 _MOST_KEY_LETTERS = 200_000
 """Of longer lists a statement would come near to what Trino takes, a million letters."""
 _TOO_MANY_ROWS = "RV117"
-_UNREADABLE = "RV506"
-"""What Trino says where one of its connectors fails."""
+_LATE, _UNREADABLE = "RV502", "RV506"
+"""What Trino says where one of its connectors fails, or what it asks does not answer."""
+_UNFIT = "RV105"
 
 
 def trino_questions(
@@ -54,6 +56,7 @@ class TrinoQuestions:
 
     engine: TrinoEngine
     env: Mapping[str, str]
+    absences: Absences = field(default_factory=Absences)
     _kept: LRUCache[int, tuple[PlannedQuery, Mapping[str, Any], Statement]] = field(
         default_factory=lambda: LRUCache(_MOST_STATEMENTS)
     )
@@ -66,12 +69,13 @@ class TrinoQuestions:
 
         Reads whose keys others wait for are asked first, by us: their sources then see lists of
         keys, whatever Trino knows of the sizes. A statement that is only shown has no such keys.
+        Raises SourceError RV402 for a source that does not answer; a partial answer does without.
         """
-        if asked.is_partial:
-            raise not_on_trino("an answer without some of its sources")
         kept = self._kept.get(id(planned))
         if kept is not None and kept[0] is planned and kept[1] == asked.params:
-            return kept[2]
+            absent = await self.absences.among(kept[2].sources, asked)
+            if not absent:
+                return kept[2]
         asked = replace(asked, find=_once(asked.find))
         keys = {} if is_shown else await _awaited(planned, asked)
         found = {
@@ -84,7 +88,10 @@ class TrinoQuestions:
             for name, one in planned.reads.items()
             if is_ours(one.read.relation) and one.read.relation != LOOKUP
         }
-        made = await asyncio.to_thread(self._written, planned, asked, found, rows, keys)
+        made = await asyncio.to_thread(self._written, planned, asked, found, rows, keys, ())
+        absent = () if is_shown else await self.absences.among(made.sources, asked)
+        if absent:
+            return await asyncio.to_thread(self._written, planned, asked, found, rows, keys, absent)
         if not (found or rows or keys or made.is_of_now or is_shown):
             self._kept[id(planned)] = planned, dict(asked.params), made
         return made
@@ -94,14 +101,25 @@ class TrinoQuestions:
 
         Raises what the engine does, SourceError for a source that does not answer us either.
         """
+        sources = statement.sources
         types = [column.type for column in planned.columns]
         try:
             return await self.engine.stream(
-                statement.text(), types, asked.deadline, properties=statement.properties
+                statement.text(),
+                types,
+                asked.deadline,
+                properties=statement.properties,
+                trace=asked.trace,
             )
         except EngineError as error:
+            if error.code in (_UNREADABLE, _LATE):
+                self.absences.doubt(sources)
             if error.code == _UNREADABLE:
-                await _name_dead_sources(statement.sources, asked)
+                await self.absences.among(sources, replace(asked, is_partial=False))
+            raise
+        except RequestError as error:
+            if error.code == _UNFIT and asked.is_partial:
+                raise not_on_trino("values that are not of their type become no NULL") from None
             raise
 
     def _written(
@@ -111,6 +129,7 @@ class TrinoQuestions:
         found: Mapping[str, list[tuple[Any, ...]]],
         rows: Mapping[str, list[tuple[Any, ...]]],
         keys: Mapping[str, list[Any]],
+        absent: tuple[str, ...],
     ) -> Statement:
         snapshot = asked.snapshot
         known = snapshot.catalog.sources
@@ -125,6 +144,7 @@ class TrinoQuestions:
             asked.xref,
             attributes,
             xref_of(snapshot.catalog),
+            absent,
         )
         made: dict[str, exp.Query] = {}
         known_of = _known_of(planned, keys)
@@ -147,6 +167,7 @@ class TrinoQuestions:
             ),
             sources=tuple(reading.sources),
             pruned=tuple(reading.pruned),
+            missing=absent,
         )
 
 
@@ -204,13 +225,6 @@ def _known_of(
         for other, column in bind.of if bind is not None else ():
             known.setdefault(other, {})[column] = values
     return known
-
-
-async def _name_dead_sources(sources: Collection[str], asked: Asked) -> None:
-    """Raises SourceError for a source that does not answer."""
-    for state in await asked.snapshot.states():
-        if state.name in sources and state.state == "unavailable":
-            raise SourceError(state.name, f"{state.name} cannot be reached", code="RV402") from None
 
 
 def _check_size(one: PlannedRead) -> None:

@@ -26,7 +26,7 @@ class Statement:
     """One statement of Trino; `properties` are those of the session, `sources` whom it reads.
 
     `pruned` names branches that are not read, `notes` say which are read in their own SQL and why;
-    `is_of_now` tells whether the time stands in it.
+    `is_of_now` tells whether the time stands in it, `missing` names sources that it does without.
     """
 
     tree: exp.Query
@@ -35,6 +35,7 @@ class Statement:
     pruned: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_of_now: bool = False
+    missing: tuple[str, ...] = ()
     _texts: dict[bool, str] = field(default_factory=dict, compare=False)
 
     def text(self, *, pretty: bool = False) -> str:
