@@ -127,6 +127,17 @@ def normalized(name: str, unfolded: Unfolded, param: str) -> Turned | None:
 # -- numbers ---------------------------------------------------------------------------------
 
 
+def one_of(tree: exp.Expr) -> Placed:
+    """Returns the comparison of a column with one value, or with several."""
+
+    def placed(places: Sequence[exp.Placeholder]) -> exp.Expr:
+        if len(places) == 1:
+            return exp.EQ(this=tree.copy(), expression=places[0])
+        return exp.In(this=tree.copy(), expressions=list(places))
+
+    return placed
+
+
 def _solved(mapping: FieldMapping, target: Type, unfolded: Unfolded, dialect: str) -> Solved | None:
     found = solved(mapping.expr, target, unfolded.column_type)
     # Elsewhere an amount may be stored as text, or as a double.
@@ -181,16 +192,7 @@ def _among(column: exp.Column, spell: _Spell, tree: exp.Expr, param: str) -> Tur
             return NOWHERE
         return OPEN if len(values) > MOST_SPELLINGS else (Outcome.ASKED, values)
 
-    return Turned(param, judge, placed=_one_of(column), form=f"spelled {tree.sql()}")
-
-
-def _one_of(tree: exp.Expr) -> Placed:
-    def placed(places: Sequence[exp.Placeholder]) -> exp.Expr:
-        if len(places) == 1:
-            return exp.EQ(this=tree.copy(), expression=places[0])
-        return exp.In(this=tree.copy(), expressions=list(places))
-
-    return placed
+    return Turned(param, judge, placed=one_of(column), form=f"spelled {tree.sql()}")
 
 
 def _between(tree: exp.Expr, unfolded: Unfolded) -> tuple[exp.Column, _Spell] | None:

@@ -57,6 +57,20 @@ _LOOSE = ("character(", "bpchar", "time", "binary", "varbinary", "inet")
 
 def turn(conjunct: exp.Expr, known: frozenset[str], unfolded: Unfolded, dialect: str) -> Turned:
     """Turns one condition onto a branch; `known` names the parameters with values by now."""
+    turned = _turned(conjunct, known, unfolded, dialect)
+    judge = turned.judge
+    if dialect or judge is None:
+        return turned
+
+    def compared_with_one(wanted: Sequence[Any]) -> Verdict:
+        # A source without a dialect takes conjuncts of one comparison each.
+        verdict = judge(wanted)
+        return OPEN if len(verdict[1]) > 1 else verdict
+
+    return replace(turned, judge=compared_with_one)
+
+
+def _turned(conjunct: exp.Expr, known: frozenset[str], unfolded: Unfolded, dialect: str) -> Turned:
     keyset = keyset_of(conjunct)
     way: type[exp.Expr]
     if keyset is not None and isinstance(keyset[0], exp.Column):
@@ -282,11 +296,8 @@ class _Turning:
             found = tuple(natives[code] for code in natives if codes[code] in wanted)
             return OPEN if not found or None in found else (Outcome.ASKED, found)
 
-        def placed(places: Sequence[exp.Placeholder]) -> exp.Expr:
-            return exp.In(this=column.copy(), expressions=list(places))
-
         form = repr(sorted(natives.items()))
-        return Turned(self._param, judge, placed=placed, form=f"{codes}{form}")
+        return Turned(self._param, judge, placed=invert.one_of(column), form=f"{codes}{form}")
 
     def _computed(self, mapping: FieldMapping, values: frozenset[str] | None) -> Turned:
         """Has the source compute the field, where it does so exactly, and compare."""

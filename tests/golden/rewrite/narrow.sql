@@ -76,7 +76,7 @@ SELECT 1 FROM item WHERE kind = 'in'
 -- attic.item/old: not asked
 -- attic.item/lost: not asked
 -- store.item: all rows
--- tills.item: t.state IN ('1')
+-- tills.item: t.state = '1'
 
 -- What stands for every other code cannot be turned back
 SELECT 1 FROM item WHERE kind = 'fee'
@@ -132,7 +132,7 @@ SELECT 1 FROM item WHERE active = true
 -- attic.item/old: not asked
 -- attic.item/lost: not asked
 -- store.item: all rows
--- tills.item: t.gone IN ('0')
+-- tills.item: t.gone = '0'
 
 -- Decimals where the column has no more digits
 SELECT 1 FROM item WHERE price = 2.50
@@ -276,4 +276,4 @@ SELECT 1 FROM item WHERE kind IN ('IN', 'out')
 -- attic.item/old: not asked
 -- attic.item/lost: not asked
 -- store.item: all rows
--- tills.item: t.state IN ('2')
+-- tills.item: t.state = '2'
