@@ -96,10 +96,15 @@ def handed_over() -> SqlDoor:
 def _made(door: SqlDoor, federation: Federation) -> SqlServer:
     # Imported here: Arrow takes longer to import than HTTP takes to be there.
     from roundview_sql.cancelling import Cancelling
+    from roundview_sql.metadata.catalog import PostgresCatalog
     from roundview_sql.server import SqlServer
 
     return SqlServer(
-        federation, door.listener, tls=_tls(read_settings()), cancelling=Cancelling(door.exchange)
+        federation,
+        door.listener,
+        tls=_tls(read_settings()),
+        metadata=PostgresCatalog(lambda: federation.catalog),
+        cancelling=Cancelling(door.exchange),
     )
 
 

@@ -38,6 +38,8 @@ def binary_piece(array: pa.Array, oid: int, *, is_exact: bool = True) -> Piece:
     """Returns a column in the binary form of the type with an OID."""
     if oid == codes.NUMERIC:
         return numeric_piece(array, is_exact=is_exact)
+    if pa.types.is_struct(array.type):
+        return binary_piece(array.flatten()[0], oid)
     element = codes.element_of(oid)
     if element is not None and pa.types.is_list(array.type):
         return varying(_arrays(array, element))

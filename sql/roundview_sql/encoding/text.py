@@ -28,6 +28,9 @@ def text_column(array: pa.Array, oid: int, *, is_exact: bool = True) -> pa.Array
     kind = array.type
     if pa.types.is_dictionary(kind):
         return text_column(array.dictionary_decode(), oid, is_exact=is_exact)
+    if pa.types.is_struct(kind):
+        # What is known by a number and shown by its name: regclass and its like.
+        return text_column(array.flatten()[1], codes.TEXT)
     if pa.types.is_string(kind) or pa.types.is_null(kind):
         return pc.cast(array, pa.string())
     if pa.types.is_decimal(kind):
