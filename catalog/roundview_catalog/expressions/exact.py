@@ -21,7 +21,8 @@ _WHOLE: Mapping[Kind, int] = MappingProxyType({Kind.INTEGER: 10, Kind.BIGINT: 20
 _LARGEST: Mapping[str, tuple[int, int]] = MappingProxyType({"mysql": (65, 30), "trino": (38, 38)})
 # No group that is summed has a thousand milliards of rows.
 _SUMMED_DIGITS = 12
-# PostgreSQL keeps numeric in base 10,000 and gives a quotient 16 significant digits or more.
+# PostgreSQL keeps numeric in base 10,000 and gives a quotient 16 significant digits or more, and
+# as many after the point as its operands have.
 _GROUP, _SIGNIFICANT = 4, 16
 
 
@@ -151,7 +152,8 @@ class _Measure:
             raise _Inexact
         more = max(0, -int(factor.as_tuple().exponent))
         weight = (own.whole - 1) // _GROUP - divisor.adjusted() // _GROUP
-        if own.scale + more > max(_SIGNIFICANT - weight * _GROUP, own.scale):
+        kept = max(_SIGNIFICANT - weight * _GROUP, own.scale, self._literal(literal).scale)
+        if own.scale + more > kept:
             raise _Inexact
         return _Digits(max(1, own.whole + factor.adjusted() + 1), own.scale + more)
 

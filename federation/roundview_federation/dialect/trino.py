@@ -365,10 +365,10 @@ def _is_nothing(node: exp.Expr) -> bool:
 
 
 def _is_known(node: exp.Expr) -> bool:
-    """Tells whether a value is a constant that is not NULL."""
+    """Tells whether a value is a constant that is not NULL, known now or later."""
     while isinstance(node, exp.Cast | exp.Paren | exp.Neg):
         node = node.this
-    return isinstance(node, exp.Literal | exp.Boolean)
+    return isinstance(node, exp.Literal | exp.Boolean | exp.Placeholder)
 
 
 def _closed(node: exp.Expr) -> exp.Expr:

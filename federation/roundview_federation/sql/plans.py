@@ -17,7 +17,6 @@ from roundview_federation.sql.arguments import (
     bind,
     describe,
     plan_with,
-    spoken,
 )
 from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.fingerprint import Fingerprint, fingerprint
@@ -28,11 +27,13 @@ from roundview_federation.sql.sharing import Shared, bound, plan_shared
 from roundview_federation.sql.witness import Witness
 
 _MOST = 256
+_MOST_HOLES = 32
+"""Constants above which a statement of Trino is another for each text: a long list is one text."""
 _VARIANTS = 4
 """Plans that are kept of one shape for values of which sources make something else."""
 
 _Key = tuple[str, str, bool]
-"""A text or its shape, the rules of the asker, and whether scans are allowed."""
+"""A text or its shape, the rules of the asker (see `_rules`), and whether scans are allowed."""
 
 
 class Plans:
@@ -42,7 +43,7 @@ class Plans:
         self._snapshot = snapshot
         self._relations: LRUCache[str, Relations] = LRUCache(_MOST)
         self._plans: LRUCache[_Key, PlannedQuery] = LRUCache(_MOST)
-        self._written: LRUCache[tuple[str, str, bool, bool], PlannedQuery] = LRUCache(_MOST)
+        self._written: LRUCache[_Key, PlannedQuery] = LRUCache(_MOST)
         self._free: LRUCache[_Key, frozenset[int]] = LRUCache(_MOST)
         self._shared: LRUCache[tuple[_Key, tuple[str, ...]], list[PlannedQuery]] = LRUCache(_MOST)
         """plans that questions share, by their shape and the constants that name them"""
@@ -59,19 +60,24 @@ class Plans:
             )
         return found
 
-    async def prepare(self, text: str, decision: Decision, *, allow_scan: bool) -> PlannedQuery:
+    async def prepare(
+        self, text: str, decision: Decision, *, allow_scan: bool, is_for_trino: bool = False
+    ) -> PlannedQuery:
         """Returns the plan of a text for everyone with the same rules.
 
         It is made in a thread, once for all texts that differ in constants on which it does not
-        depend.
+        depend. Trino reads the tables itself: for it, nothing is left to what our connectors prove.
         """
-        key = (text, decision.policy_shape, allow_scan)
+        key = (text, _rules(decision, is_for_trino), allow_scan)
         planned = self._plans.get(key)
         if planned is None:
             known = fingerprint(text)
+            if is_for_trino and known is not None and len(known.constants) > _MOST_HOLES:
+                known = None
             planned = None if known is None else self.of_others(text, known, key)
             if planned is None:
-                planned = await self._made(text, known, decision, key)
+                own = None if is_for_trino else decision
+                planned = await self._made(text, known, self.relations(decision), own, key)
             self._plans[key] = planned
         return planned
 
@@ -92,11 +98,13 @@ class Plans:
         today: Callable[[str], str],
         *,
         allow_scan: bool,
+        is_for_trino: bool = False,
     ) -> PlannedQuery:
         """Returns the plan of a text with $1, $2 …, shared by all values that allow it."""
         planner, relations = self._snapshot.planner, self.relations(decision)
         rest = tuple(type(said) for said in arguments.texts)
-        key = ((text, decision.policy_shape, allow_scan), (arguments.types, rest))
+        own = None if is_for_trino else decision
+        key = ((text, _rules(decision, is_for_trino), allow_scan), (arguments.types, rest))
         for known in self._open.get(key, ()):
             found = bind(known, arguments, today, text)
             if found is not None:
@@ -104,7 +112,7 @@ class Plans:
 
         def plan(tree: exp.Query, witness: Witness) -> PlannedQuery:
             return plan_tree(
-                text, tree, planner, relations, witness, allow_scan=allow_scan, decision=decision
+                text, tree, planner, relations, witness, allow_scan=allow_scan, decision=own
             )
 
         shared, planned = await asyncio.to_thread(plan_with, text, arguments, today, plan)
@@ -119,22 +127,14 @@ class Plans:
         *,
         allow_scan: bool,
         is_for_trino: bool = False,
-        arguments: Arguments | None = None,
-        today: Callable[[str], str] = str,
     ) -> PlannedQuery:
-        """Returns a plan of one text only: its residual has the constants, and no parameters.
-
-        Trino reads the tables itself: for it, nothing is left to what our connectors prove.
-        """
+        """Returns a plan of one text only: its residual has the constants, and no parameters."""
         planner, relations = self._snapshot.planner, self.relations(decision)
 
         def plan() -> PlannedQuery:
-            tree = gate(text)
-            if arguments is not None:
-                spoken(tree, arguments, (), today)
             return plan_tree(
                 text,
-                tree,
+                gate(text),
                 planner,
                 relations,
                 Witness(),
@@ -142,9 +142,7 @@ class Plans:
                 decision=None if is_for_trino else decision,
             )
 
-        if arguments is not None:
-            return await asyncio.to_thread(plan)
-        key = (text, decision.policy_shape, allow_scan, is_for_trino)
+        key = (text, _rules(decision, is_for_trino), allow_scan)
         planned = self._written.get(key)
         if planned is None:
             planned = self._written[key] = await asyncio.to_thread(plan)
@@ -163,9 +161,14 @@ class Plans:
         return None
 
     async def _made(
-        self, text: str, known: Fingerprint | None, decision: Decision, key: _Key
+        self,
+        text: str,
+        known: Fingerprint | None,
+        relations: Relations,
+        decision: Decision | None,
+        key: _Key,
     ) -> PlannedQuery:
-        planner, relations, allow_scan = self._snapshot.planner, self.relations(decision), key[2]
+        planner, allow_scan = self._snapshot.planner, key[2]
 
         def plan(tree: exp.Query, witness: Witness) -> PlannedQuery:
             return plan_tree(
@@ -184,3 +187,8 @@ class Plans:
             name = (shape, known.without(free))
             self._shared[name] = [shared.planned, *self._shared.get(name, ())][:_VARIANTS]
         return planned
+
+
+def _rules(decision: Decision, is_for_trino: bool) -> str:
+    """Names the rules of an asker; a question for Trino is planned by other means."""
+    return f"trino|{decision.policy_shape}" if is_for_trino else decision.policy_shape

@@ -300,7 +300,9 @@ class SqlQuestions:
     ) -> Explanation:
         """Puts the statement into an explanation, unless somebody must be looked up for it."""
         decision = self.snapshot.decide_for(request)
-        planned = await self._whole(text, None, request, decision)
+        planned = await self.plans.as_written(
+            text, decision, allow_scan=request.allow_scan, is_for_trino=True
+        )
         whole = explain(planned, {}, self.snapshot.connectors, decision)
         whole.engine, whole.reason = explained.engine, explained.reason
         if self._trino is None or any(is_ours(one.read.relation) for one in planned.reads.values()):
@@ -333,13 +335,11 @@ class SqlQuestions:
         self, text: str, arguments: Arguments | None, request: Request, decision: Decision
     ) -> PlannedQuery:
         """Returns the plan of a question that is one statement of Trino."""
-        return await self.plans.as_written(
-            text,
-            decision,
-            allow_scan=request.allow_scan,
-            is_for_trino=True,
-            arguments=arguments,
-            today=self._today,
+        plans, allow_scan = self.plans, request.allow_scan
+        if arguments is None:
+            return await plans.prepare(text, decision, allow_scan=allow_scan, is_for_trino=True)
+        return await plans.prepare_with(
+            text, arguments, decision, self._today, allow_scan=allow_scan, is_for_trino=True
         )
 
     async def _own(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import requests
 from requests.adapters import HTTPAdapter
 from trino.auth import BasicAuthentication
-from trino.client import ClientSession, TrinoRequest, TrinoStatus
+from trino.client import ClientSession, TrinoRequest
 from trino.exceptions import HttpError, TrinoConnectionError, TrinoQueryError
 
 from roundview_federation.dialect.types import PgType
@@ -121,55 +121,44 @@ class Answer(AsyncIterator[pa.RecordBatch]):
         self.rows_read = self.bytes_read = 0
         """what Trino says that it has read of its sources so far"""
         self._next = ""
-        self._rows: list[Any] = []
+        self._batch: pa.RecordBatch | None = None
         self._is_over = False
 
     async def begin(self, text: str) -> None:
         """Sends the statement and waits until it has an answer, or failed."""
-        self._take(await self._ask(self._request.post, text))
-        while not self._rows and self._next:
-            await self._turn()
+        await self._ask(self._request.post, text)
 
     async def __anext__(self) -> pa.RecordBatch:
-        while not self._rows:
-            if not self._next:
-                self._is_over = True
-                raise StopAsyncIteration
-            await self._turn()
-        rows, self._rows = self._rows, []
-        return await self._engine.call(batch_of, rows, self.schema)
+        if self._batch is None and self._next:
+            await self._ask(self._request.get, self._next)
+        if self._batch is None:
+            self._is_over = True
+            raise StopAsyncIteration
+        batch, self._batch = self._batch, None
+        return batch
 
     async def aclose(self) -> None:
         """Ends the statement in Trino, and with it what it runs in sources."""
-        if self._is_over or not self._next:
+        if self._is_over:
             return
+        # First of all: a thread that asks looks at it once it knows what to end.
         self._is_over = True
         where, self._next = self._next, ""
+        if not where:
+            return
         with suppress(requests.RequestException, RuntimeError):
             await asyncio.shield(self._engine.call(self._request.delete, where))
 
-    async def _turn(self) -> None:
-        self._take(await self._ask(self._request.get, self._next))
-
-    def _take(self, status: TrinoStatus) -> None:
-        self._next = status.next_uri or ""
-        self._rows = list(status.rows)
-        read: Mapping[str, Any] = status.stats
-        self.rows_read = int(read.get("processedRows") or 0)
-        self.bytes_read = int(read.get("processedBytes") or 0)
-
-    async def _ask(self, send: Callable[[str], Any], what: str) -> TrinoStatus:
-        work = asyncio.ensure_future(self._engine.call(_exchange, self._request, send, what))
+    async def _ask(self, send: Callable[[str], Any], what: str) -> None:
+        work = asyncio.ensure_future(self._engine.call(self._until_rows, send, what))
         try:
             async with asyncio.timeout(self._deadline.left):
-                return await asyncio.shield(work)
+                await asyncio.shield(work)
         except TimeoutError:
-            self._abandon(work)
-            await self.aclose()
+            await self._abandon(work)
             raise too_late() from None
         except asyncio.CancelledError:
-            self._abandon(work)
-            await self.aclose()
+            await self._abandon(work)
             raise
         except TrinoQueryError as error:
             self._is_over = True
@@ -183,21 +172,27 @@ class Answer(AsyncIterator[pa.RecordBatch]):
         except (requests.RequestException, TrinoConnectionError, ValueError):
             raise unreachable() from None
 
-    def _abandon(self, work: asyncio.Future[TrinoStatus]) -> None:
-        """Has a statement ended that Trino may name only after nobody waits for it any more."""
-        request, engine = self._request, self._engine
-
-        def late(done: asyncio.Future[TrinoStatus]) -> None:
-            if done.cancelled() or done.exception() is not None:
+    def _until_rows(self, send: Callable[[str], Any], what: str) -> None:
+        """Asks until there are rows or no more of them, in one thread: each hop has its price."""
+        while True:
+            status = self._request.process(send(what))
+            self._next = status.next_uri or ""
+            read: Mapping[str, Any] = status.stats
+            self.rows_read = int(read.get("processedRows") or 0)
+            self.bytes_read = int(read.get("processedBytes") or 0)
+            if self._is_over:
+                # Trino named it only after nobody waited for it any more.
+                if self._next:
+                    self._request.delete(self._next)
                 return
-            where = done.result().next_uri
-            if where:
-                with suppress(RuntimeError):
-                    ended = asyncio.ensure_future(engine.call(request.delete, where))
-                    ended.add_done_callback(lambda one: one.cancelled() or one.exception())
+            rows = list(status.rows)
+            if rows:
+                self._batch = batch_of(rows, self.schema)
+            if rows or not self._next:
+                return
+            send, what = self._request.get, self._next
 
-        work.add_done_callback(late)
-
-
-def _exchange(request: TrinoRequest, send: Callable[[str], Any], what: str) -> TrinoStatus:
-    return request.process(send(what))
+    async def _abandon(self, work: asyncio.Future[None]) -> None:
+        """Ends the statement while a thread may still ask for it."""
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await self.aclose()

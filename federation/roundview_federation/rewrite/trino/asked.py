@@ -16,19 +16,21 @@ from roundview_federation.rewrite.bounds import Bound
 class Keys:
     """Native keys that rows are asked by; `owners` are the customer and state of each, if known.
 
-    A key of several columns is a tuple.
+    A key of several columns is a tuple. Those with a name in `open` stand open.
     """
 
     bound: Bound
     values: Sequence[Any]
     owners: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
+    open: Mapping[Any, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked of a branch: columns, conditions over its own columns and their values, keys.
 
-    `attributes` are those of the principal; `xref` is the table that says whose a record is.
+    Values with a name in `open` stand open in the statement. `attributes` are those of the
+    principal; `xref` is the table that says whose a record is.
     """
 
     outputs: Mapping[str, Type]
@@ -37,3 +39,4 @@ class Asked:
     keys: Keys | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     xref: exp.Table | None = None
+    open: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,6 @@ the canonical fields, then what the asker may see of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlglot import exp
 
@@ -20,6 +19,7 @@ from roundview_federation.rewrite.trino.asked import Asked, Keys
 from roundview_federation.rewrite.trino.columns import RawColumns
 from roundview_federation.rewrite.trino.convert import canonical_type, cast_to, literal
 from roundview_federation.rewrite.trino.fields import Fields, computed, own_condition
+from roundview_federation.rewrite.trino.holes import hole
 from roundview_federation.rewrite.trino.native import native_rows
 from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.rewrite.unfold import Unfolded
@@ -118,7 +118,7 @@ def _raw_rows(unfolded: Unfolded, raw: RawColumns, place: Place, asked: Asked) -
         named = place.table(node.name, tables)
         named.set("alias", exp.TableAlias(this=exp.to_identifier(node.alias_or_name, quoted=True)))
         node.replace(named)
-    conditions += [_own_comparison(one, raw, asked.values) for one in asked.conditions]
+    conditions += [_own_comparison(one, raw, asked) for one in asked.conditions]
     if asked.keys is not None:
         conditions += [own_condition(one, raw) for one in asked.keys.bound.conditions]
         if asked.keys.owners or len(asked.keys.values) <= _MOST_KEYS:
@@ -128,7 +128,7 @@ def _raw_rows(unfolded: Unfolded, raw: RawColumns, place: Place, asked: Asked) -
     return scan.where(*conditions, copy=False) if conditions else scan
 
 
-def _own_comparison(tree: exp.Expr, raw: RawColumns, values: Mapping[str, Any]) -> exp.Expr:
+def _own_comparison(tree: exp.Expr, raw: RawColumns, asked: Asked) -> exp.Expr:
     """Returns a comparison of an own column with values, in a form that connectors push."""
     column = tree.this
     if not isinstance(column, exp.Column):
@@ -136,11 +136,15 @@ def _own_comparison(tree: exp.Expr, raw: RawColumns, values: Mapping[str, Any]) 
         return exp.true()
     type_ = raw.type_of(column)
     own = raw.own(column)
+
+    def value(name: str) -> exp.Expr:
+        if name in asked.open:
+            return hole(asked.open[name], type_)
+        return literal(asked.values[name], type_)
+
     if isinstance(tree, exp.In):
-        listed = [literal(values[one.name], type_) for one in tree.expressions]
-        return exp.In(this=own, expressions=listed)
-    value = values[tree.expression.name]
-    return type(tree)(this=own, expression=literal(value, type_))
+        return exp.In(this=own, expressions=[value(one.name) for one in tree.expressions])
+    return type(tree)(this=own, expression=value(tree.expression.name))
 
 
 def _in_keys(keys: Keys, raw: RawColumns) -> exp.Expr:
@@ -150,7 +154,10 @@ def _in_keys(keys: Keys, raw: RawColumns) -> exp.Expr:
         return exp.false()
     types = [raw.type_of(column) for column in columns]
     if len(columns) == 1:
-        listed = [literal(value, types[0]) for value in keys.values]
+        listed = [
+            hole(keys.open[value], types[0]) if value in keys.open else literal(value, types[0])
+            for value in keys.values
+        ]
         return exp.In(this=raw.own(columns[0]), expressions=listed)
     parts = []
     for at, (column, type_) in enumerate(zip(columns, types, strict=True)):

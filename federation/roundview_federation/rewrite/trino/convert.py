@@ -112,13 +112,18 @@ def literal(value: Any, type_: PgType) -> exp.Expr:
         return cast_to(exp.Null(), type_)
     if isinstance(value, bool):
         return exp.Boolean(this=value)
+    if isinstance(value, str):
+        return string(value)
+    return cast_to(string(literal_text(value)), type_)
+
+
+def literal_text(value: Any) -> str:
+    """Returns what the text of a constant says."""
     if isinstance(value, datetime):
         moment = value.astimezone(UTC) if value.tzinfo is not None else value
         zone = " UTC" if value.tzinfo is not None else ""
-        return cast_to(string(f"{moment:%Y-%m-%d %H:%M:%S.%f}{zone}"), type_)
-    if isinstance(value, str):
-        return string(value)
-    return cast_to(string(str(value)), type_)
+        return f"{moment:%Y-%m-%d %H:%M:%S.%f}{zone}"
+    return str(value)
 
 
 def text_of(node: exp.Expr, own: PgType) -> exp.Expr:

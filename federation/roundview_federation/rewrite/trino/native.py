@@ -7,8 +7,6 @@ looks at long lists of keys one by one. `system.query` hands a statement on as i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from sqlglot import exp
@@ -24,6 +22,7 @@ from roundview_federation.rewrite.push import push
 from roundview_federation.rewrite.trino.asked import Asked
 from roundview_federation.rewrite.trino.columns import RawColumns, is_read, read
 from roundview_federation.rewrite.trino.convert import cast_to, utc
+from roundview_federation.rewrite.trino.holes import is_plain, native_text, open_text
 from roundview_federation.rewrite.trino.lists import MANY
 from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.rewrite.unfold import Unfolded
@@ -31,8 +30,6 @@ from roundview_federation.rewrite.unfold import Unfolded
 _UNGUARDED: Final = 1 << 30
 _KEYS: Final = "native_keys"
 _POSTGRES: Final = Capabilities(dialect="postgres", filters=frozenset(), joins=True)
-_UNSAFE: Final = ("\\", '"', "\0")
-"""What a text in a statement may not have: its meaning depends on the server's settings."""
 _ORDERED: Final = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NEQ)
 _TEXTS: Final = (Kind.TEXT, Kind.ENUM)
 
@@ -46,7 +43,7 @@ def native_rows(unfolded: Unfolded, raw: RawColumns, asked: Asked) -> tuple[exp.
     why = _reason(unfolded, raw, asked) if place.own_schema else ""
     if not why:
         return None
-    if not all(map(_is_plain, _texts(asked))):
+    if not all(map(is_plain, _texts(asked))):
         return None
     if unfolded.source.connector == "postgres":
         text = _of_postgres(unfolded, raw, place, asked)
@@ -96,10 +93,15 @@ def _of_postgres(unfolded: Unfolded, raw: RawColumns, place: Place, asked: Asked
         pushed.draft.fragment(), unfolded.source.tables, place.own_schema, _UNGUARDED
     )
     values = {**asked.values, _KEYS: [] if asked.keys is None else list(asked.keys.values)}
-    return _filled(call, values, [raw.type_of(column) for column in raw.columns])
+    return _filled(call, values, asked.open, [raw.type_of(column) for column in raw.columns])
 
 
-def _filled(call: PostgresCall, values: Mapping[str, Any], types: Sequence[PgType]) -> str:
+def _filled(
+    call: PostgresCall,
+    values: Mapping[str, Any],
+    named: Mapping[str, str],
+    types: Sequence[PgType],
+) -> str:
     """Returns the text of a call with its values as constants that take their type where they are.
 
     Columns have the types that the catalog says, which Trino reads.
@@ -111,10 +113,15 @@ def _filled(call: PostgresCall, values: Mapping[str, Any], types: Sequence[PgTyp
             value = value.this
         projection.set("this", exp.Cast(this=value, to=duck(type_)))
     for node in list(tree.find_all(exp.Parameter)):
-        value = values[call.parameters[int(node.this.name) - 1]]
+        name = call.parameters[int(node.this.name) - 1]
+        if name in named:
+            node.replace(open_text(named[name]))
+            continue
+        value = values[name]
         listed = isinstance(value, list | dict)
-        text = "{" + ",".join(f'"{_text(one)}"' for one in value) + "}" if listed else _text(value)
-        node.replace(string(text))
+        texts = [native_text(one) for one in (value if listed else (value,))]
+        told = ",".join(f'"{one}"' for one in texts)
+        node.replace(string(f"{{{told}}}" if listed else texts[0]))
     return tree.sql(dialect="postgres", identify=True)
 
 
@@ -204,16 +211,3 @@ def _is_simple(bound: Bound | None) -> bool:
 
 def _texts(asked: Asked) -> list[Any]:
     return [*asked.values.values(), *(() if asked.keys is None else asked.keys.values)]
-
-
-def _is_plain(value: Any) -> bool:
-    """Tells whether a value is one that `_text` writes, without signs that servers differ in."""
-    if isinstance(value, str):
-        return not any(sign in value for sign in _UNSAFE)
-    return isinstance(value, int | Decimal | date)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)

@@ -30,6 +30,13 @@ from roundview_federation.rewrite.trino.convert import canonical_type, cast_to, 
 from roundview_federation.rewrite.trino.lists import MANY, split_list
 from roundview_federation.rewrite.trino.place import Place
 from roundview_federation.rewrite.unfold import Unfolded
+from roundview_federation.sql.trino.templates import (
+    Open,
+    keys_by_name,
+    may_be_open,
+    open_names,
+    opened,
+)
 from roundview_identity.store import Xref
 
 _CAPABILITIES = Capabilities(dialect="postgres", filters=frozenset(), joins=True)
@@ -42,7 +49,8 @@ class Reading:
 
     `keys` counts the most keys that a list of one source has; `pruned` names branches of which no
     row can match, `notes` those that are read in their source's own SQL. `absent` are sources that
-    are left out.
+    are left out. `open` is what stands open in the statement, with `values`; `is_open` tells
+    whether all values of the question do.
     """
 
     catalog: Catalog
@@ -57,6 +65,9 @@ class Reading:
     sources: dict[str, None] = field(default_factory=dict)
     pruned: list[str] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
+    open: list[Open] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    is_open: bool = True
 
 
 def relation_rows(
@@ -85,6 +96,8 @@ def relation_rows(
     ):
         conditions = turned(unfolded, frozenset(section.values), _CAPABILITIES)
         verdicts = judged(conditions, section.values)
+        branch = opened(f"b{len(reading.open)}", section.name, conditions, verdicts)
+        reading.open.append(branch)
         if verdicts is None:
             reading.pruned.append(unfolded.branch.id)
             continue
@@ -170,11 +183,14 @@ def _arms(
     for condition in narrowed.conditions:
         _count_keys(source, len(condition.expressions), reading)
     drafts = Drafts(None)
+    constants = _opened(narrowed.constants, reading)
     for bound, keyset in ways(unfolded, section, reading.planner.connectors, drafts, narrowed):
         keys = None
         if bound is not None and keyset is not None:
             keys = _keys(bound, keyset, section, customers)
             _count_keys(source, len(keys.values), reading)
+            if customers is None:
+                keys = _open_keys(keys, keyset, reading)
         asked = Asked(
             outputs,
             tuple(narrowed.conditions),
@@ -182,11 +198,36 @@ def _arms(
             keys,
             reading.attributes,
             reading.links,
+            constants,
         )
         rows, why = rows_of(unfolded, place, asked)
         if why:
+            # There keys are one list.
+            reading.is_open &= keys is None or not keys.open
             reading.notes[f"{unfolded.branch.id} in {source}'s own SQL: {why}"] = None
         yield rows
+
+
+def _opened(values: Mapping[str, Any], reading: Reading) -> dict[str, str]:
+    """Lets values of the last branch stand open, all or none; returns their names there."""
+    branch = reading.open[-1].name
+    if not may_be_open(values):
+        reading.is_open = False
+        return {}
+    reading.values |= open_names(branch, values)
+    return dict(zip(values, open_names(branch, values), strict=True))
+
+
+def _open_keys(keys: Keys, keyset: KeySet, reading: Reading) -> Keys:
+    """Lets keys of the last branch stand open, where they are few of one column."""
+    named = keys_by_name(keys.values)
+    if len(keys.bound.columns) != 1 or reading.open[-1].keyset is not None:
+        reading.is_open = False
+        return keys
+    names = _opened(named, reading)
+    reading.open[-1] = replace(reading.open[-1], keyset=keyset, keys=len(named))
+    told = {value: names[name] for name, value in named.items()} if names else {}
+    return replace(keys, open=told)
 
 
 def _count_keys(source: str, count: int, reading: Reading) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from roundview_federation.connectors.port import NO_CAP
 from roundview_federation.dialect.trino_types import not_on_trino
 from roundview_federation.engines.trino.engine import Answer, TrinoEngine
 from roundview_federation.engines.trino.settings import settings_of
-from roundview_federation.plan import Identifier
+from roundview_federation.plan import Identifier, Section
 from roundview_federation.result import Found
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.rewrite.trino.place import places_of, xref_of
@@ -27,10 +29,13 @@ from roundview_federation.sql.running import Asked, awaited_keys, looked_up, own
 from roundview_federation.sql.streaming import too_many_rows
 from roundview_federation.sql.trino.absent import Absences
 from roundview_federation.sql.trino.reads import Reading, among, constant_rows, relation_rows
-from roundview_federation.sql.trino.statement import Statement, assembled, properties_of
+from roundview_federation.sql.trino.statement import NOW, Statement, assembled, properties_of
+from roundview_federation.sql.trino.templates import Template
 
 _MOST_OWN_ROWS = 200
 _MOST_STATEMENTS = 256
+_VARIANTS = 4
+"""Statements that are kept of one plan for values of which sources make something else."""
 _MOST_KEY_LETTERS = 200_000
 """Of longer lists a statement would come near to what Trino takes, a million letters."""
 _TOO_MANY_ROWS = "RV117"
@@ -57,10 +62,8 @@ class TrinoQuestions:
     engine: TrinoEngine
     env: Mapping[str, str]
     absences: Absences = field(default_factory=Absences)
-    _kept: LRUCache[int, tuple[PlannedQuery, Mapping[str, Any], Statement]] = field(
-        default_factory=lambda: LRUCache(_MOST_STATEMENTS)
-    )
-    """statements by their plan, which is kept so that none other is taken for it"""
+    _kept: LRUCache[int, list[Template]] = field(default_factory=lambda: LRUCache(_MOST_STATEMENTS))
+    """statements by the residual of their plan, which they hold so that it is none other's"""
 
     async def statement(
         self, planned: PlannedQuery, asked: Asked, *, is_shown: bool = False
@@ -71,11 +74,13 @@ class TrinoQuestions:
         keys, whatever Trino knows of the sizes. A statement that is only shown has no such keys.
         Raises SourceError RV402 for a source that does not answer; a partial answer does without.
         """
-        kept = self._kept.get(id(planned))
-        if kept is not None and kept[0] is planned and kept[1] == asked.params:
-            absent = await self.absences.among(kept[2].sources, asked)
-            if not absent:
-                return kept[2]
+        now = asked.clock()
+        for one in self._kept.get(id(planned.residual), ()):
+            served = one.serves(planned, asked.params, now)
+            if served is not None:
+                if await self.absences.among(served.sources, asked):
+                    break
+                return served
         asked = replace(asked, find=_once(asked.find))
         keys = {} if is_shown else await _awaited(planned, asked)
         found = {
@@ -88,13 +93,16 @@ class TrinoQuestions:
             for name, one in planned.reads.items()
             if is_ours(one.read.relation) and one.read.relation != LOOKUP
         }
-        made = await asyncio.to_thread(self._written, planned, asked, found, rows, keys, ())
-        absent = () if is_shown else await self.absences.among(made.sources, asked)
+        written = partial(self._written, planned, asked, found, rows, keys, now)
+        made = await asyncio.to_thread(written)
+        absent = () if is_shown else await self.absences.among(made.statement.sources, asked)
         if absent:
-            return await asyncio.to_thread(self._written, planned, asked, found, rows, keys, absent)
-        if not (found or rows or keys or made.is_of_now or is_shown):
-            self._kept[id(planned)] = planned, dict(asked.params), made
-        return made
+            return (await asyncio.to_thread(written, absent)).statement
+        has_customers = any(one.customers is not None for one in planned.reads.values())
+        if not (found or rows or keys or has_customers or is_shown):
+            others = self._kept.get(id(planned.residual), [])[: _VARIANTS - 1]
+            self._kept[id(planned.residual)] = [made, *others]
+        return made.statement
 
     async def answer(self, planned: PlannedQuery, statement: Statement, asked: Asked) -> Answer:
         """Returns the rows of a question as they come.
@@ -129,8 +137,9 @@ class TrinoQuestions:
         found: Mapping[str, list[tuple[Any, ...]]],
         rows: Mapping[str, list[tuple[Any, ...]]],
         keys: Mapping[str, list[Any]],
-        absent: tuple[str, ...],
-    ) -> Statement:
+        now: datetime,
+        absent: tuple[str, ...] = (),
+    ) -> Template:
         snapshot = asked.snapshot
         known = snapshot.catalog.sources
         attributes = {
@@ -154,14 +163,15 @@ class TrinoQuestions:
             elif name in rows:
                 made[name] = constant_rows(rows[name], one.columns)
             else:
-                read = _rows(one, keys.get(name), reading)
+                read = _rows(name, one, keys.get(name), reading)
                 made[name] = among(read, one.columns, known_of.get(name, {}))
         connectors = {source: known[source].connector for source in reading.sources}
-        tree, is_of_now = assembled(planned.residual, made, asked.clock())
-        return Statement(
-            tree=tree,
+        statement = Statement(
+            tree=assembled(
+                planned.residual, made, {name: one.columns for name, one in planned.reads.items()}
+            ),
             notes=tuple(reading.notes),
-            is_of_now=is_of_now,
+            values={**planned.values, **reading.values, NOW: now},
             properties=properties_of(
                 connectors, reading.places, reading.keys, hands_on=_hands_on(planned, keys)
             ),
@@ -169,9 +179,12 @@ class TrinoQuestions:
             pruned=tuple(reading.pruned),
             missing=absent,
         )
+        return Template(
+            planned, dict(asked.params), tuple(reading.open), reading.is_open, statement
+        )
 
 
-def _rows(one: PlannedRead, keys: list[Any] | None, reading: Reading) -> exp.Query:
+def _rows(name: str, one: PlannedRead, keys: list[Any] | None, reading: Reading) -> exp.Query:
     customers = None if one.customers is None else tuple(map(str, one.customers))
     if customers is not None:
         # An id of before a merge still leads to records, which have another id now.
@@ -179,11 +192,17 @@ def _rows(one: PlannedRead, keys: list[Any] | None, reading: Reading) -> exp.Que
     if keys is None or one.bound is None:
         if customers is None and one.choice.bind is None:
             _check_size(one)
-        return relation_rows(one.alone, one.columns, customers, reading)
+        return relation_rows(_said(name, one, one.alone), one.columns, customers, reading)
+    bound = _said(name, one, one.bound)
     if one.key:
         by = {one.key: dict.fromkeys(keys)}
-        return relation_rows(one.bound, one.columns, customers, reading, by)
-    return relation_rows(one.bound, one.columns, tuple(map(str, keys)), reading)
+        return relation_rows(bound, one.columns, customers, reading, by)
+    return relation_rows(bound, one.columns, tuple(map(str, keys)), reading)
+
+
+def _said(name: str, one: PlannedRead, section: Section) -> Section:
+    """Returns a read's section by its name, with the values of the question."""
+    return replace(section, name=name, values=one.conditions.values)
 
 
 def _once(
