@@ -56,7 +56,7 @@ async def _hints(
     readable = decision.fields.get("individual", frozenset())
     columns = tuple(name for name in _NAMES if name in readable)
     if not columns:
-        return systems
+        return systems if decision.people is None else ["" for _ in ids]
     section = Section("names", "individual", selecting("individual", columns), _LOOKUP)
     question = Question(f"candidates:{','.join(columns)}", (Lookup(_LOOKUP),), (section,))
     plan = await snapshot.planner.prepare(question, decision)
@@ -72,7 +72,11 @@ async def _hints(
     hints = []
     for index, system in enumerate(systems):
         initials = ""
-        for row in sorted(gathered.rows["names"].get(index, ()), key=lambda r: r[0].source):
+        rows = sorted(gathered.rows["names"].get(index, ()), key=lambda r: r[0].source)
+        if decision.people is not None:
+            # Systems whose rows are hidden have nothing of them.
+            system = ", ".join(dict.fromkeys(row[0].source for row in rows))
+        for row in rows:
             values = dict(zip(columns, row[len(ROW_HEAD) :], strict=False))
             initials = _initials(values)
             if initials:

@@ -340,8 +340,8 @@ class Federation:
         plan = await _plan(snapshot, question, decision, kinds)
         # A plan is made once, by us: it takes nothing from the time that sources have.
         deadline = Deadline.after(request.timeout_seconds or snapshot.catalog.deadlines.view)
-        finder = snapshot.finder
-        found = {name: await finder.find_each(many, deadline) for name, many in identifiers.items()}
+        find = snapshot.finder.find_each
+        found = {name: await find(many, decision, deadline) for name, many in identifiers.items()}
         found = await with_candidates(found, snapshot, decision, self.xref, deadline, self.clock)
         customers = {name: Customers.of(ones, self.xref.members) for name, ones in found.items()}
         bound = {**params, **{f"principal.{k}": v for k, v in decision.attributes.items()}}

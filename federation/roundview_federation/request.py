@@ -58,7 +58,8 @@ class Decision:
 
     `fields`: entity -> readable column names (an entity that is absent does not exist).
     `policy_shape` names the rules and the purpose, never attribute values. `consent` is what people
-    must have agreed to for the purpose.
+    must have agreed to for the purpose. `people` says who exists for the principal: customers of
+    whom a row of one of its entities fulfils a filter; None: every customer, empty: none.
     """
 
     policy_shape: str
@@ -70,3 +71,4 @@ class Decision:
     attributes: Mapping[str, Any]
     purpose: str = ""
     consent: Consent | None = None
+    people: Mapping[str, tuple[exp.Expr, ...]] | None = None

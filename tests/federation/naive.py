@@ -175,6 +175,17 @@ class Naive:
         shown, kept = self._ruled(entity, roles, principal, consent)
         return f"SELECT h_customer AS customer_id, {shown} FROM {entity} WHERE {kept}"
 
+    def exists(
+        self, customer_id: str, roles: Sequence[Rules], principal: Mapping[str, Any]
+    ) -> bool:
+        """Tells whether there is a customer for roles: whether they show one of their people."""
+        seen = self.seen("individual", roles, principal)
+        return bool(
+            self._database.execute(
+                f"SELECT 1 FROM ({seen}) WHERE customer_id = $who LIMIT 1", {"who": customer_id}
+            ).fetchall()
+        )
+
     def asked(self, text: str) -> list[tuple[Any, ...]]:
         """Returns the rows of plain SQL."""
         return self._database.execute(text).fetchall()

@@ -159,7 +159,8 @@ def _policy(entities: Mapping[str, Entity]) -> str:
     ]
     lines.append("roles:")
     for name, rules in ROLES.items():
-        lines += [f"  {name}:", "    purposes: [service, marketing]", "    actions: [allow_scan]"]
+        actions = "allow_scan, reveal" if name == "partly" else "allow_scan"
+        lines += [f"  {name}:", "    purposes: [service, marketing]", f"    actions: [{actions}]"]
         lines += ["    sees:", '      "*": all']
         for entity, hidden in rules.hidden.items():
             shown = [f for f in entities[entity].fields if f not in hidden]

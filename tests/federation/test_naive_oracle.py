@@ -184,6 +184,8 @@ def _expected(
     ruled: RuledEstate, wanted: Wanted, customer: str, asker: Asker
 ) -> list[tuple[Any, ...]]:
     known = {"region": "eu"}
+    if not ruled.naive.exists(customer, asker.rules, known):
+        return []
     rows = ruled.naive.rows(wanted, customer, asker.rules, known, asker.consent)
     return [(*row[:4], *(_plain(value) for value in row[4:])) for row in rows]
 

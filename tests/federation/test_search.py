@@ -12,7 +12,7 @@ import pytest
 from roundview.client import AsyncConnection, connect_async
 from roundview.introspection import introspect_source
 from roundview_catalog import schema_file
-from roundview_federation.lookup import locators_of
+from roundview_federation.locating import locators_of
 from roundview_federation.resilience.deadline import Deadline
 
 MAIN = "roundview: 1\nname: search\nversion: 1\ndeadlines: {view: 60s, probe: 10s}\n"

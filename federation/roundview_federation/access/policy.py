@@ -15,6 +15,8 @@ from roundview_catalog.policy import Policy, Role
 from roundview_federation.access.cells import Cells
 from roundview_federation.request import Decision, Principal, Request
 
+_PERSON = "individual"
+
 
 def decide(
     catalog: Catalog,
@@ -38,11 +40,14 @@ def decide(
     fields: dict[str, frozenset[str]] = {}
     filters: dict[str, tuple[exp.Expr, ...]] = {}
     masks: dict[tuple[str, str], exp.Expr] = {}
+    personal: dict[str, list[Role]] = {}
     for entity in catalog.canonical.entities.values():
         sees = {role.name: _sees(role, entity, policy, purpose) for role in roles}
         seeing = [role for role in roles if sees[role.name] is not None]
         if not seeing:
             continue
+        if entity.has_person and catalog.branches(entity.name):
+            personal[entity.name] = seeing
         readable = frozenset[str]().union(*(sees[role.name] or () for role in seeing))
         fields[entity.name] = readable
         revealed = reveals[1] if reveals is not None and reveals[0] == entity.name else ""
@@ -64,6 +69,7 @@ def decide(
         attributes=attributes_of(policy, principal),
         purpose=purpose,
         consent=consent,
+        people=_people(personal),
     )
 
 
@@ -140,6 +146,25 @@ def _sees(role: Role, entity: Entity, policy: Policy, purpose: str) -> set[str] 
     return {
         name for name in readable if name in always or _is_for(policy, (entity.name, name), purpose)
     }
+
+
+def _people(personal: Mapping[str, Sequence[Role]]) -> dict[str, tuple[exp.Expr, ...]] | None:
+    """Returns by which rows there is a customer, `personal`: entity -> the roles that see it.
+
+    A role tells by the rows of individuals, one that does not see these by any rows of people that
+    it sees. None where a role need not look at a row.
+    """
+    people: dict[str, dict[str, exp.Expr]] = {}
+    telling = {role.name for role in personal.get(_PERSON, ())}
+    for entity, roles in personal.items():
+        for role in roles:
+            if role.name in telling and entity != _PERSON:
+                continue
+            condition = role.row_filter.get(entity)
+            if condition is None:
+                return None
+            people.setdefault(entity, {})[condition.sql()] = condition
+    return {entity: tuple(filters.values()) for entity, filters in people.items()}
 
 
 def _is_for(policy: Policy, place: tuple[str, str], purpose: str) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LOOKUP = "lookup"
 # What lookup(kind, value) gives where the schema says nothing else.
-LOOKUP_COLUMNS = ("customer_id",)
+LOOKUP_COLUMNS = ("customer_id", "link_state")
 # Functions of many rows: they stand in FROM and nowhere else.
 OF_ROWS = (exp.Unnest, exp.ExplodingGenerateSeries)
 _VALUE, _ORDINALITY = "value", "ordinality"

@@ -27,7 +27,8 @@ Outcome = tuple[Answer, float]
 class Run:
     """One fragment of one question: the keys it asks for and whose they are.
 
-    `owners` is key -> customer; where `above` runs first, its rows fill it.
+    `owners` is key -> customer; where `above` runs first, its rows fill it. `otherwise` are the
+    owners that it has where there would be none, if it is to run all the same.
     """
 
     planned: PlannedFragment
@@ -35,6 +36,7 @@ class Run:
     owners: dict[Any, Any]
     above: Run | None = None
     task: asyncio.Task[Outcome] | None = None
+    otherwise: Mapping[Any, Any] | None = None
 
 
 class Asking:
@@ -127,6 +129,8 @@ class Asking:
         for handover in above.planned.handovers:
             if run.keyset is not None and handover.keyset == run.keyset.name:
                 handover.convert(answered.rows, run.owners, above.owners, self._params)
+        if not run.owners and run.otherwise is not None:
+            run.owners.update(run.otherwise)
         is_cut = self._cut(run)
         answer, seconds = Answer([], calls=0), 0.0
         if run.owners:

@@ -16,7 +16,13 @@ from roundview_federation.execute.asking import Asking, Outcome, Run
 from roundview_federation.execute.collecting import Collecting, Gathered, end
 from roundview_federation.execute.consents import settled
 from roundview_federation.execute.cursors import CursorSeal
-from roundview_federation.execute.customers import Customers, bind, values_of
+from roundview_federation.execute.customers import (
+    NOBODY,
+    Customers,
+    bind,
+    nobodys_key,
+    values_of,
+)
 from roundview_federation.execute.ledger import Ledger
 from roundview_federation.execute.mirror import fill
 from roundview_federation.execute.steps import Pages, below_parents, ordered
@@ -176,12 +182,14 @@ def _run(
     if keyset.param:
         known = values_of(keyset, params)
         return Run(planned, keyset, known) if known else None
+    who = customers.get(keyset.lookup)
+    otherwise = {nobodys_key(keyset): NOBODY} if who and who.asks_for_nobody else None
     if keyset.fragment:
         above = runs.get(keyset.fragment)
-        return None if above is None else Run(planned, keyset, {}, above)
+        return None if above is None else Run(planned, keyset, {}, above, otherwise=otherwise)
     owners = bound.get(keyset.name)
     if owners is None:
-        owners = bound[keyset.name] = bind(keyset, customers[keyset.lookup])
+        owners = bound[keyset.name] = bind(keyset, customers[keyset.lookup]) or otherwise or {}
     return Run(planned, keyset, owners) if owners else None
 
 

@@ -18,7 +18,7 @@ from roundview_federation.connectors.port import Access
 from roundview_federation.key_sets import keyset_of, part_of_keyset
 from roundview_federation.live.asking import SMALL, Subject, reason
 from roundview_federation.live.findings import Finding, Verdict, counted
-from roundview_federation.lookup import locators_of
+from roundview_federation.locating import locators_of
 from roundview_federation.plan import Lookup, Plan, PlannedFragment, Question, Section, selecting
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
