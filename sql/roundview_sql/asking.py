@@ -98,6 +98,8 @@ class Asker:
             timeout_seconds=timeout or None,
             allow_scan=self._variables["roundview.allow_scan"] == "on",
             is_partial=self._variables["roundview.partial"] == "on",
+            is_emergency=self._variables["roundview.emergency"] == "on",
+            reason=self._variables["roundview.reason"],
         )
 
     def _about_catalog(self, text: str) -> exp.Expr | None:

@@ -81,7 +81,11 @@ class Session:
     @property
     def decision(self) -> Decision:
         """Returns what the asker may see now."""
-        return self.federation.decide(self.principal, self.variables["roundview.purpose"])
+        return self.federation.decide(
+            self.principal,
+            self.variables["roundview.purpose"],
+            is_emergency=self.variables["roundview.emergency"] == "on",
+        )
 
     def set_config(self, name: str, value: str, *, is_local: bool) -> str:
         """Sets a setting as SET does; returns it."""

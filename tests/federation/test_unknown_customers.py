@@ -67,7 +67,7 @@ class Recorded:
         self, call: Any, params: Mapping[str, Any], deadline: Deadline
     ) -> AsyncIterator[Any]:
         self._calls[(self._connector.source, self._connector.explain(call), 0)] += 1
-        async for batch in self._connector.batches(call, params, deadline):  # type: ignore[attr-defined]
+        async for batch in self._connector.batches(call, params, deadline):
             yield batch
 
 

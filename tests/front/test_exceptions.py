@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
+from psycopg import AsyncConnection as Client
 from typer.testing import CliRunner, Result
 
 from roundview import connect
@@ -25,6 +29,7 @@ from roundview_catalog.errors import AccessError
 from roundview_federation.access.api_keys import FILE, ApiKeys, Holder
 from roundview_federation.request import OPEN_GRAPHQL
 from roundview_federation.reveal import SHOWN_FOR
+from roundview_sql.server import SqlServer
 
 POLICY = """
 roles:
@@ -244,6 +249,69 @@ async def test_glass_is_broken_over_http(
         refused = await _asked(client, guarded.tokens[caller], BORN, by, **told)
         assert refused["errors"][0]["extensions"]["rv"] == code
         assert "data" not in refused
+
+
+@asynccontextmanager
+async def _sql_clients(guarded: Guarded) -> AsyncIterator[Callable[[str], Awaitable[Client]]]:
+    """Serves SQL; yields what connects one of the callers."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    connection = connect_async(guarded.catalog)
+    server = SqlServer(connection.federation, listener)
+    await server.start()
+    port = listener.getsockname()[1]
+
+    async def connected(caller: str) -> Client:
+        where = f"host=127.0.0.1 port={port} dbname=c360 sslmode=disable connect_timeout=60"
+        return await Client.connect(
+            where, user=caller, password=guarded.tokens[caller], autocommit=True
+        )
+
+    try:
+        yield connected
+    finally:
+        await server.close()
+        await connection.close()
+
+
+@pytest.mark.row("A17")
+async def test_glass_is_broken_in_sql_clients(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    question = (
+        "SELECT order_number FROM sales_order s "
+        f"JOIN lookup('phone', '{guarded.phone}') l ON s.customer_id = l.customer_id"
+    )
+    why = "fire in the „Lager“, says this client"
+    async with _sql_clients(guarded) as connected:
+        async with await connected("duty") as client:
+            await client.execute("SET statement_timeout = '60s'")
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                await client.execute(question)
+            async with client.transaction():
+                await client.execute("SET LOCAL roundview.emergency = on")
+                with pytest.raises(psycopg.Error, match="a reason is needed") as refused:
+                    async with client.transaction():
+                        await client.execute(question)
+                assert refused.value.sqlstate == "42501"
+            with caplog.at_level(logging.CRITICAL, "roundview.alarm"):
+                async with client.transaction():
+                    await client.execute(f"SET LOCAL roundview.reason = '{why}'")
+                    await client.execute("SET LOCAL roundview.emergency = on")
+                    orders = await (await client.execute(question)).fetchall()
+            assert orders
+            assert caplog.records
+            assert not any("Lager" in alarm.getMessage() for alarm in caplog.records)
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                await client.execute(question)
+        async with await connected("agent") as client:
+            await client.execute("SET roundview.reason = 'no role of mine is for it'")
+            await client.execute("SET roundview.emergency = on")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await client.execute(question)
+    broken = [one for one in _records(guarded) if one.get("reason") == why]
+    assert {one["question"] for one in broken} == {"sql", "view"}
+    assert all((one["actor"], one["emergency"]) == ("duty", True) for one in broken)
 
 
 @pytest.mark.row("A17")
