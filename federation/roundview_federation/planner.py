@@ -34,11 +34,10 @@ from roundview_federation.rewrite.derive import CustomerPlan, derive
 from roundview_federation.rewrite.first_rows import FIRST, first_rows
 from roundview_federation.rewrite.mirrors import mirrored
 from roundview_federation.rewrite.narrow import (
-    Names,
     Narrowed,
     alike,
+    compared,
     judged,
-    named,
     narrow,
     turned,
 )
@@ -110,12 +109,7 @@ class Planner:
             verdicts = [judged(one, values) for one in turned]
             plan = self._plans.get(replace(shape, narrowing=alike(verdicts)))
             if plan is not None:
-                names: Names = {}
-                constants = dict(plan.constants)
-                for one, found in zip(turned, verdicts, strict=True):
-                    if found is not None:
-                        constants |= named(one, found, names)
-                return replace(plan, constants=constants)
+                return replace(plan, constants={**plan.constants, **compared(turned, verdicts)})
         (section,) = question.sections
         asked = (replace(section, values=values),)
         plan = await self._made(

@@ -158,6 +158,15 @@ def end(whole: asyncio.Future[None]) -> None:
         whole.set_result(None)
 
 
+def failure_of(error: BaseException, source: str) -> SourceError:
+    """Returns what a source failed with; raises what is no failure of the source."""
+    if isinstance(error, SourceError):
+        return error
+    if isinstance(error, RoundviewError):
+        raise error
+    raise InternalError(f"asking {source} failed: {type(error).__name__}") from error
+
+
 def _late(source: str) -> SourceError:
     return SourceError(source, f"{source} did not answer in time", code="RV401")
 
@@ -166,10 +175,4 @@ def _outcome(task: asyncio.Future[Outcome], source: str) -> Outcome | SourceErro
     if task.cancelled():
         return _late(source)
     error = task.exception()
-    if error is None:
-        return task.result()
-    if isinstance(error, SourceError):
-        return error
-    if isinstance(error, RoundviewError):
-        raise error
-    raise InternalError(f"asking {source} failed: {type(error).__name__}") from error
+    return task.result() if error is None else failure_of(error, source)

@@ -84,6 +84,16 @@ def named(
     return constants
 
 
+def compared(branches: Sequence[Sequence[Turned]], verdicts: Sequence[Verdicts]) -> dict[str, Any]:
+    """Returns the values that all branches of a plan compare with, as `named` names them."""
+    names: Names = {}
+    constants: dict[str, Any] = {}
+    for conditions, found in zip(branches, verdicts, strict=True):
+        if found is not None:
+            constants |= named(conditions, found, names)
+    return constants
+
+
 def narrow(conditions: Sequence[Turned], verdicts: Sequence[Verdict], names: Names) -> Narrowed:
     """Returns how the asker's conditions narrow a branch in which rows can match."""
     narrowed = Narrowed(constants=named(conditions, verdicts, names))

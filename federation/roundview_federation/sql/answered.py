@@ -38,6 +38,9 @@ class SqlResult:
     withheld: tuple[str, ...] = ()
     _recorded: Recorded | None = None
     _on_trino: tuple[Statement, TrinoAnswer] | None = None
+    _is_at_once: bool = False
+    _whole: pa.Table | None = None
+    """all rows, as long as nobody has read any"""
 
     @property
     def rows_fetched(self) -> int:
@@ -74,6 +77,7 @@ class SqlResult:
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         """Yields the rows as they come, then closes the result."""
+        self._whole = None
         async with self:
             try:
                 async for batch in self._batches:
@@ -87,7 +91,18 @@ class SqlResult:
 
     async def table(self) -> pa.Table:
         """Returns all rows."""
+        whole, self._whole = self._whole, None
+        if whole is not None:
+            if self._recorded is not None:
+                self._recorded.rows += whole.num_rows
+            await self.close()
+            return whole
         return pa.Table.from_batches([one async for one in self.batches()], schema=self.schema)
+
+    @property
+    def is_at_once(self) -> bool:
+        """Tells whether one fragment answered it alone, as it answered others before."""
+        return self._is_at_once
 
     def record(self, recorded: Recorded) -> None:
         """Lets the end of the answer be recorded."""
@@ -104,6 +119,17 @@ class SqlResult:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def at_once(
+    planned: PlannedQuery, fetched: Fetched, engine: str, rows: pa.Table, seconds: dict[str, float]
+) -> SqlResult:
+    """Returns an answer of which nothing is open but the record."""
+    columns, schema = planned.columns, rows.schema
+    return SqlResult(
+        columns, planned, fetched, engine, schema, each(rows), AsyncExitStack(), seconds,
+        _whole=rows, _is_at_once=True,
+    )  # fmt: skip
 
 
 async def each(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:

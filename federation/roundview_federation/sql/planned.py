@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pyarrow as pa
 from sqlglot import exp
 
 from roundview_catalog.types import Type
 from roundview_federation.dialect.translate import OutputColumn
 from roundview_federation.dialect.types import PgType
-from roundview_federation.plan import Fold, Question, Section
+from roundview_federation.plan import Fold, Plan, Question, Section
 from roundview_federation.planner import Planner
 from roundview_federation.request import Decision
 from roundview_federation.rewrite.query.conditions import Later, Plain
@@ -90,6 +91,21 @@ class PlannedRead:
 
 
 @dataclass(frozen=True, slots=True)
+class PointPlan:
+    """The plan of the only read of a question: one fragment of one source, whose rows answer it.
+
+    It serves all values that make the same of the conditions, which every row fulfils that
+    arrives. `schema` is that of the rows, `finish` orders and cuts them; `told` is what the audit
+    log is told: columns, sources, customers and whether of no others.
+    """
+
+    plan: Plan
+    schema: pa.Schema
+    finish: Direct
+    told: tuple[list[tuple[str, Iterable[str]]], set[str], tuple[list[str], bool]]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedQuery:
     """A whole question: reads in an order in which nobody waits for a later one."""
 
@@ -106,11 +122,18 @@ class PlannedQuery:
     """what they say, by their names in the residual"""
     decided: tuple[Decided, ...] = ()
     """what of their texts decided how the question is planned"""
+    points: list[PointPlan] = field(default_factory=list, compare=False)
+    """plans that answer it at once, whoever of those that share it asks: found as it is answered"""
 
 
 def known_values(planned: PlannedRead) -> Mapping[str, Any]:
     """Returns the parameters of a read that are known before it runs, lists as dictionaries."""
+    return as_parameters(planned.conditions.values)
+
+
+def as_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of conditions as a plan takes them: lists as dictionaries."""
     return {
         name: dict.fromkeys(value) if isinstance(value, list) else value
-        for name, value in planned.conditions.values.items()
+        for name, value in values.items()
     }

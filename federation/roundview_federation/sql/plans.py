@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cachetools import LRUCache
 from sqlglot import exp
@@ -22,6 +22,7 @@ from roundview_federation.sql.derived import Relations
 from roundview_federation.sql.fingerprint import Fingerprint, fingerprint
 from roundview_federation.sql.planned import PlannedQuery
 from roundview_federation.sql.planning import plan_tree
+from roundview_federation.sql.point_questions import Point, found
 from roundview_federation.sql.relations import visible
 from roundview_federation.sql.sharing import Shared, bound, plan_shared
 from roundview_federation.sql.witness import Witness
@@ -74,12 +75,40 @@ class Plans:
             known = fingerprint(text)
             if is_for_trino and known is not None and len(known.constants) > _MOST_HOLES:
                 known = None
-            planned = None if known is None else self.of_others(text, known, key)
-            if planned is None:
-                own = None if is_for_trino else decision
-                planned = await self._made(text, known, self.relations(decision), own, key)
-            self._plans[key] = planned
+            own = None if is_for_trino else decision
+            planned = await self._prepared(text, known, self.relations(decision), own, key)
         return planned
+
+    async def begin(
+        self,
+        text: str,
+        arguments: Arguments | None,
+        decision: Decision,
+        today: Callable[[str], str],
+        *,
+        allow_scan: bool,
+        is_short: bool,
+    ) -> tuple[PlannedQuery, Point | None]:
+        """Returns the plan of a text, and how it is answered at once, if it can be and `is_short`.
+
+        Then parameters of the plan may be open still.
+        """
+        key = (text, decision.policy_shape, allow_scan)
+        planned = None if arguments is not None else self._plans.get(key)
+        if arguments is not None:
+            planned = await self.prepare_with(
+                text, arguments, decision, today, allow_scan=allow_scan
+            )
+        elif planned is None:
+            known = fingerprint(text)
+            if known is not None and is_short:
+                for shared in self._others(known, key):
+                    point = found(shared, known.texts, decision)
+                    if point is not None:
+                        return shared, point
+            relations = self.relations(decision)
+            planned = await self._prepared(text, known, relations, decision, key)
+        return planned, found(planned, (), decision) if is_short else None
 
     async def describe(self, text: str, types: tuple[str, ...], decision: Decision) -> Described:
         """Returns the columns and parameters of a text; `types` are those that are declared."""
@@ -150,15 +179,30 @@ class Plans:
 
     def of_others(self, text: str, known: Fingerprint, key: _Key) -> PlannedQuery | None:
         """Returns the plan of a text that others made, None where there is none."""
-        shape = (known.shape, *key[1:])
-        free = self._free.get(shape)
-        if not free:
-            return None
-        for shared in self._shared.get((shape, known.without(free)), ()):
+        for shared in self._others(known, key):
             planned = bound(shared, known.texts, text)
             if planned is not None:
                 return planned
         return None
+
+    def _others(self, known: Fingerprint, key: _Key) -> Sequence[PlannedQuery]:
+        shape = (known.shape, *key[1:])
+        free = self._free.get(shape)
+        return self._shared.get((shape, known.without(free)), ()) if free else ()
+
+    async def _prepared(
+        self,
+        text: str,
+        known: Fingerprint | None,
+        relations: Relations,
+        decision: Decision | None,
+        key: _Key,
+    ) -> PlannedQuery:
+        planned = None if known is None else self.of_others(text, known, key)
+        if planned is None:
+            planned = await self._made(text, known, relations, decision, key)
+        self._plans[key] = planned
+        return planned
 
     async def _made(
         self,

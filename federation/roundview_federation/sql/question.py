@@ -23,7 +23,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Agreed, Found
 from roundview_federation.snapshot import Snapshot
 from roundview_federation.sql.aliases import with_todays_ids
-from roundview_federation.sql.answered import SqlResult, each, positional
+from roundview_federation.sql.answered import SqlResult, at_once, each, positional
 from roundview_federation.sql.arguments import Arguments, Described
 from roundview_federation.sql.consenting import agreement, notices_of
 from roundview_federation.sql.direct import MOST_ROWS
@@ -38,6 +38,7 @@ from roundview_federation.sql.lookups import Find, once
 from roundview_federation.sql.planned import PlannedQuery
 from roundview_federation.sql.planning import plans_of
 from roundview_federation.sql.plans import Plans
+from roundview_federation.sql.point_questions import Point, learn
 from roundview_federation.sql.recorded import named, wanted
 from roundview_federation.sql.relations import is_ours
 from roundview_federation.sql.row_store import RowStore
@@ -151,31 +152,37 @@ class SqlQuestions:
         decision = snapshot.decide_for(request)
         may_query(request, decision)
         started = time.perf_counter()
-        if not request.trace_id:
-            # What it looks up is recorded by itself: this is what the records have in common.
-            request = replace(request, trace_id=secrets.token_hex(8))
+        point: Point | None = None
         if planned is None and choice == TRINO:
             planned = await self._whole(text, arguments, request, decision)
-        elif planned is None and arguments is not None:
-            planned = await self.plans.prepare_with(
-                text, arguments, decision, self._today, allow_scan=request.allow_scan
-            )
         elif planned is None:
-            planned = await self.plans.prepare(text, decision, allow_scan=request.allow_scan)
-        prepared = time.perf_counter()
+            is_short = choice in (AUTO, DIRECT) and not request.is_partial
+            planned, point = await self.plans.begin(
+                text, arguments, decision, self._today,
+                allow_scan=request.allow_scan, is_short=is_short,
+            )  # fmt: skip
+        if point is None and not request.trace_id:
+            # What it looks up is recorded by itself: this is what the records have in common.
+            request = replace(request, trace_id=secrets.token_hex(8))
+        preparing = time.perf_counter() - started
         if choice == DIRECT and planned.direct is None:
             raise RequestError(
                 "this question needs an engine",
                 code="RV103",
                 hint="direct answers columns of one relation, filtered, ordered and cut",
             )
-        recorded = self._audit.of_query(
-            request, decision, *wanted(planned, snapshot.catalog), named(planned)
-        )
+        if point is not None:
+            told = point.known.told
+        else:
+            told = (*wanted(planned, snapshot.catalog), named(planned))
+        recorded = self._audit.of_query(request, decision, *told)
         try:
-            result = await self._answered(
-                text, planned, request, decision, engine, choice, prepared - started, arguments
-            )
+            if point is not None:
+                result = await self._at_once(point, request, preparing)
+            else:
+                result = await self._answered(
+                    text, planned, request, decision, engine, choice, preparing, arguments
+                )
             try:
                 await recorded.kept()
             except BaseException:
@@ -186,6 +193,13 @@ class SqlQuestions:
             raise
         result.record(recorded)
         return result
+
+    async def _at_once(self, point: Point, request: Request, preparing: float) -> SqlResult:
+        started = time.perf_counter()
+        deadline = Deadline.after(request.timeout_seconds or self.snapshot.catalog.deadlines.sql)
+        made, fetched = await point.answer(self.snapshot, deadline, self._clock)
+        seconds = {"plan": preparing, "fetch": time.perf_counter() - started}
+        return at_once(point.planned, fetched, DIRECT, made, seconds)
 
     async def _answered(
         self,
@@ -242,16 +256,12 @@ class SqlQuestions:
         only = fetched.runs[direct.read] if direct is not None else None
         is_small = only is not None and only.is_here and only.count <= MOST_ROWS
         if direct is not None and only is not None and (is_small or choice == DIRECT):
+            if not self._is_large(planned):
+                learn(planned, fetched, self.snapshot)
             made = direct.finish(only.table, positional(len(planned.columns)))
+            opened = stack.pop_all()
             return SqlResult(
-                planned.columns,
-                planned,
-                fetched,
-                DIRECT,
-                made.schema,
-                each(made),
-                stack.pop_all(),
-                seconds,
+                planned.columns, planned, fetched, DIRECT, made.schema, each(made), opened, seconds
             )
         session = await asked.store.session()
         for name, run in fetched.runs.items():
@@ -261,15 +271,9 @@ class SqlQuestions:
         if planned.uses_clock:
             values["now"] = self._clock()
         stream = await session.stream(planned.text, values or None)
+        opened = stack.pop_all()
         return SqlResult(
-            planned.columns,
-            planned,
-            fetched,
-            EMBEDDED,
-            stream.schema,
-            stream,
-            stack.pop_all(),
-            seconds,
+            planned.columns, planned, fetched, EMBEDDED, stream.schema, stream, opened, seconds
         )
 
     def _asked(
@@ -378,17 +382,11 @@ class SqlQuestions:
             answer = await trino.answer(planned, statement, asked)
             stack.push_async_callback(answer.aclose)
             seconds = {"plan": planning_seconds, "first rows": time.perf_counter() - started}
+            opened, none = stack.pop_all(), Fetched()
             return SqlResult(
-                planned.columns,
-                planned,
-                Fetched(),
-                TRINO,
-                answer.schema,
-                answer,
-                stack.pop_all(),
-                seconds,
+                planned.columns, planned, none, TRINO, answer.schema, answer, opened, seconds,
                 _on_trino=(statement, answer),
-            )
+            )  # fmt: skip
 
 
 def _known(choice: str, text: str) -> str:

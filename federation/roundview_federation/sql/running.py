@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roundview_catalog.errors import RequestError
 from roundview_federation.engines.failures import too_late
 from roundview_federation.execute.collecting import Gathered
 from roundview_federation.execute.consents import NOBODY
@@ -23,6 +22,7 @@ from roundview_federation.resilience.deadline import Deadline
 from roundview_federation.result import Agreed, Found, SourceStatus
 from roundview_federation.rewrite.query.reads import LOOKUP
 from roundview_federation.snapshot import Snapshot
+from roundview_federation.sql.checking import check, check_values
 from roundview_federation.sql.consenting import AGREED
 from roundview_federation.sql.folding import as_folded
 from roundview_federation.sql.key_values import KeyValues
@@ -35,7 +35,6 @@ from roundview_federation.sql.strategy import MOST_KEYS
 from roundview_federation.sql.streaming import (
     read_streams,
     streamed,
-    too_many_rows,
     wants_customers,
     with_customers,
 )
@@ -259,7 +258,10 @@ async def _read(
         is_patient=True,
     )
     run = ReadRun(pa.table({}), 0, plan, count, gathered.statuses)
-    _check(planned, gathered, asked, run)
+    failures = {s: e for failed in gathered.failures.values() for s, e in failed.items()}
+    is_cut = ROWS in gathered.truncated
+    check(planned, run.statuses, failures, is_truncated=is_cut, is_partial=asked.is_partial)
+    run.missing = tuple(sorted(failures))
     rows = [row for rows in gathered.rows[ROWS].values() for row in rows]
     made = table(rows, planned.inputs, len(ROW_HEAD))
     is_named = by is not None or not wants_customers(made)
@@ -304,7 +306,7 @@ async def _streamed(
         await asked.store.drop(name)
         return None
     if not asked.is_partial:
-        _check_values(planned, ledger.statuses())
+        check_values(planned, ledger.statuses())
     return ReadRun(
         pa.Table.from_batches(batches, schema),
         loaded,
@@ -342,34 +344,6 @@ async def _keys(
         if len(found) > MOST_KEYS:
             return None
     return list(found)
-
-
-def _check(planned: PlannedRead, gathered: Gathered, asked: Asked, run: ReadRun) -> None:
-    """Raises for what would make the answer wrong: rows cut off, rows that did not come."""
-    if ROWS in gathered.truncated:
-        raise too_many_rows(*(one.name for one in gathered.statuses if one.is_truncated))
-    if not asked.is_partial:
-        _check_values(planned, gathered.statuses)
-    failures = {s: e for failed in gathered.failures.values() for s, e in failed.items()}
-    if failures and not asked.is_partial:
-        raise failures[min(failures)]
-    run.missing = tuple(sorted(failures))
-
-
-def _check_values(planned: PlannedRead, statuses: Sequence[SourceStatus]) -> None:
-    for status in statuses:
-        unfit = sorted(
-            name for name in status.noted if name != NOT_ASKED and not name.startswith(UNKNOWN_CODE)
-        )
-        if unfit:
-            # What was not asked for, a row filter's column, may be hidden from the asker.
-            named = [planned.named(name) for name in unfit if name in planned.inputs]
-            fields = ", ".join(named) or planned.read.relation
-            raise RequestError(
-                f"{status.name} has values of {fields} that are not of their type",
-                code="RV105",
-                hint="map them with try_cast, or let them be NULL with --partial",
-            )
 
 
 def _with_customers(made: pa.Table, gathered: Gathered, asked: Asked) -> pa.Table:

@@ -88,14 +88,8 @@ def bound(planned: PlannedQuery, texts: Sequence[str], shape: str) -> PlannedQue
 
     Then it has to be planned as it stands, and perhaps refused.
     """
-    try:
-        values = {
-            f"p{number}": constant_text(texts[number - 1], type_, _NOWHERE)
-            for number, type_ in planned.parameters.items()
-        }
-    except RequestError:
-        return None
-    if not all(one.is_alike(texts) for one in planned.decided):
+    values = fitting(planned, texts)
+    if values is None:
         return None
     reads = {}
     for name, one in planned.reads.items():
@@ -107,6 +101,18 @@ def bound(planned: PlannedQuery, texts: Sequence[str], shape: str) -> PlannedQue
     if direct is not None and direct.conditions:
         direct = _bound_direct(direct, texts)
     return replace(planned, shape=shape, reads=reads, direct=direct, values=values)
+
+
+def fitting(planned: PlannedQuery, texts: Sequence[str]) -> dict[str, str] | None:
+    """Returns what texts say in the residual of a shared plan, None where they do not fit it."""
+    try:
+        values = {
+            f"p{number}": constant_text(texts[number - 1], type_, _NOWHERE)
+            for number, type_ in planned.parameters.items()
+        }
+    except RequestError:
+        return None
+    return values if all(one.is_alike(texts) for one in planned.decided) else None
 
 
 def decided_numbers(

@@ -27,18 +27,29 @@ def as_json(value: Any) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
 
 
-def table(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, Type], offset: int) -> pa.Table:
-    """Returns the columns of row tuples that stand from `offset` on."""
+def schema_of(columns: Mapping[str, Type]) -> pa.Schema:
+    """Returns the schema of a table of canonical columns."""
+    # A table without columns still has rows: they are counted by one that nobody names.
     fields = [pa.field(name, arrow_type(type_)) for name, type_ in columns.items()]
-    values = list(zip(*rows, strict=True))[offset:] if rows else [()] * len(fields)
+    return pa.schema(fields or [pa.field("_", pa.bool_())])
+
+
+def table(
+    rows: Sequence[tuple[Any, ...]],
+    columns: Mapping[str, Type],
+    offset: int,
+    schema: pa.Schema | None = None,
+) -> pa.Table:
+    """Returns the columns of row tuples that stand from `offset` on; `schema`: theirs, if known."""
+    schema = schema_of(columns) if schema is None else schema
+    values = list(zip(*rows, strict=True))[offset:] if rows else [()] * len(columns)
     arrays = [
-        pa.array(_plain(column, type_), field.type)
-        for column, type_, field in zip(values, columns.values(), fields, strict=True)
+        pa.array(_plain(column, type_), wanted)
+        for column, type_, wanted in zip(
+            values, columns.values(), schema.types, strict=bool(columns)
+        )
     ]
-    if not fields:
-        # A table without columns still has rows: they are counted by one that nobody names.
-        fields, arrays = [pa.field("_", pa.bool_())], [pa.nulls(len(rows), pa.bool_())]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    return pa.Table.from_arrays(arrays or [pa.nulls(len(rows), pa.bool_())], schema=schema)
 
 
 def _plain(column: Sequence[Any], type_: Type) -> Sequence[Any]:

@@ -80,16 +80,10 @@ class PostgresConnector:
     ) -> Answer:
         """Runs the statement; cancelling the task or passing the deadline ends it there too."""
         bound = [params[name] for name in call.parameters]
-        if any(not params[name] for name in call.keysets):
+        if not all(params[name] for name in call.keysets):
             return Answer([])
-
-        async def asked() -> Answer:
-            if not self._proof:
-                await self._proven()
-            return await self._asked(call, bound, deadline)
-
         try:
-            return await self._in_time(asked(), deadline)
+            return await self._in_time(self._asked(call, bound, deadline), deadline)
         except SourceError as error:
             if error.code in _SUSPICIOUS:
                 self._guarded_until[call.text] = time.monotonic() + _GUARDED_SECONDS
@@ -239,6 +233,8 @@ class PostgresConnector:
                 await session.connection.fetch(call.text, *nothing)
 
     async def _asked(self, call: PostgresCall, bound: Sequence[Any], deadline: Deadline) -> Answer:
+        if not self._proof:
+            await self._proven()
         try:
             return await self._asked_anew(call, bound, deadline)
         except failures.GUARDED:

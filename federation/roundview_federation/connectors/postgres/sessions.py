@@ -143,31 +143,37 @@ class Sessions:
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.size)
 
-    @asynccontextmanager
-    async def session(self, *, is_new: bool = False) -> AsyncIterator[Session]:
+    def session(self, *, is_new: bool = False) -> Lent:
         """Lends a connection; it comes back unless something went wrong in it.
 
         Cancelling ends the statement in the server, then the connection.
         """
+        return Lent(self, is_new)
+
+    async def take(self, *, is_new: bool) -> Session:
+        """Takes a connection, as soon as one may be open; who takes it gives it back."""
         if self._is_closed:
             raise failures.closed(self.source)
-        async with self._slots:
+        await self._slots.acquire()
+        try:
             session = await self._taken(is_new)
-            session.wire.allow()
-            try:
-                yield session
-            except asyncpg.PostgresError as error:
-                # What the server refuses harms nothing; what it prepared may be out of date.
-                self._back(session, is_sound=not isinstance(error, failures.CHANGED))
-                raise
-            except asyncpg.InterfaceError:
-                self._back(session, is_sound=True)
-                raise
-            except BaseException:
-                self._back(session, is_sound=False)
-                raise
-            session.is_used = True
-            self._back(session, is_sound=True)
+        except BaseException:
+            self._slots.release()
+            raise
+        session.wire.allow()
+        return session
+
+    def give_back(self, session: Session, error: BaseException | None) -> None:
+        """Takes a connection back after what went wrong in it, if anything did."""
+        if error is None:
+            session.is_used = is_sound = True
+        elif isinstance(error, asyncpg.PostgresError):
+            # What the server refuses harms nothing; what it prepared may be out of date.
+            is_sound = not isinstance(error, failures.CHANGED)
+        else:
+            is_sound = isinstance(error, asyncpg.InterfaceError)
+        self._back(session, is_sound=is_sound)
+        self._slots.release()
 
     async def close(self) -> None:
         """Ends every connection, and what runs in it."""
@@ -227,6 +233,26 @@ class Sessions:
             task = asyncio.get_running_loop().create_task(_ended(session.connection))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
+
+
+@dataclass(slots=True)
+class Lent:
+    """A connection on loan for the length of an `async with`."""
+
+    # Not a generator with a decorator: every question lends one, and that costs four times as much.
+    _sessions: Sessions
+    _is_new: bool
+    _session: Session | None = None
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._sessions.take(is_new=self._is_new)
+        return self._session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, *_: object
+    ) -> None:
+        if self._session is not None:
+            self._sessions.give_back(self._session, error)
 
 
 @asynccontextmanager
