@@ -12,7 +12,7 @@ PACKAGES := catalog/roundview_catalog identity/roundview_identity \
 	desktop/roundview_desktop roundview
 
 .DEFAULT_GOAL := help
-.PHONY: help install trino demo compose test test-duckdb canary check bench bench-rivals docs
+.PHONY: help install trino clients demo compose test test-duckdb canary check bench bench-rivals docs
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ install: $(INSTALLED) ## install everything into .venv in this checkout
 trino: $(INSTALLED) ## fetch the Trino server and the Java that tests start (needs Maven)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group java
 	@$(BIN)/python -m tests.trino.obtaining
+
+clients: $(INSTALLED) ## fetch the clients of PostgreSQL that tests run (needs Maven and npm)
+	@$(BIN)/python -m tests.clients.obtaining
 
 demo: $(RUNTIME) ## make the demo estate and serve it on http://127.0.0.1:8360
 	@exec $(BIN)/roundview demo --people $(PEOPLE) --port $(PORT) $(ARGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from roundview.view import plain
+from roundview_catalog.harmless import harmless
 
 if TYPE_CHECKING:
     from roundview.view import CustomerView, Records
@@ -142,14 +142,6 @@ def cell(value: Any, widest: int = _WIDEST_CELL) -> str:
         text = text[:16].replace("T", " ")
     clean = harmless(text)
     return clean if len(clean) <= widest else clean[: widest - 1] + "…"
-
-
-def harmless(text: str) -> str:
-    """Returns text of the same length in which nothing steers a terminal."""
-    if text.isascii() and text.isprintable():
-        return text
-    # Cc steers terminals, Cf holds the marks that reverse the direction of a whole line.
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
 
 
 def label(name: str) -> str:

@@ -1,13 +1,16 @@
-"""Decides what every test run offers: golden files, and an honest list of what was not run."""
+"""Decides what every test run offers: golden files, servers, a list of what was not run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.sql.stores import Servers
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,6 +42,25 @@ def golden(update_golden: bool) -> Callable[[Path, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Starts the run's PostgreSQL and MariaDB."""
+    # Most tests need none of what these bring.
+    from tests.connectors import mariadb_server, postgres_server
+    from tests.sql.stores import Servers
+
+    for server in (postgres_server, mariadb_server):
+        if server.binaries() is None:
+            pytest.skip(server.MISSING)
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (
+        postgres_server.postgres_server(shared) as postgres,
+        mariadb_server.mariadb_server(shared) as mariadb,
+    ):
+        yield Servers(postgres, mariadb)
 
 
 @pytest.hookimpl(trylast=True)

@@ -19,9 +19,9 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from roundview.cli.failures import tell
 from roundview.output import console, show_rows
 from roundview.sql.completion import Vocabulary, choices, is_complete, vocabulary
-from roundview.sql.explained import as_text
 from roundview_catalog.errors import RequestError, RoundviewError
 from roundview_federation.dialect.functions import NAMES
+from roundview_federation.sql.explained import as_text
 
 if TYPE_CHECKING:
     from roundview.cli.questions import Asker

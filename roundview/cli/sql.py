@@ -153,7 +153,7 @@ def explain(
     from roundview.cli.questions import Asker, Why
     from roundview.client import connect
     from roundview.output import print_json
-    from roundview.sql.explained import as_mermaid, as_text
+    from roundview_federation.sql.explained import as_mermaid, as_text
 
     text, seconds = _text(context, statement, file), _seconds(timeout)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from roundview.output import harmless
+from roundview_catalog.harmless import harmless
 
 _WIDEST = 76
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from roundview.output import harmless
 from roundview.sql.answers import SqlAnswer
 from roundview.sql.texts import text_columns
+from roundview_catalog.harmless import harmless
 
 _WIDEST_CELL = 60
 _GAP = 3

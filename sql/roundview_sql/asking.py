@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import orjson
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -12,6 +13,7 @@ from sqlglot.errors import SqlglotError
 from roundview_federation.federation import Federation
 from roundview_federation.request import Principal, Request
 from roundview_federation.sql.arguments import Arguments
+from roundview_federation.sql.explained import as_text
 from roundview_sql.failures import WireError
 from roundview_sql.metadata.port import Metadata, MetadataSession, Parameter
 from roundview_sql.parameters import Said
@@ -88,6 +90,19 @@ class Asker:
         columns = tuple(map(column_of, result.columns))
         notices = [f"missing: {source}" for source in result.missing]
         return Rows(columns, result.batches(), result.close, (*notices, *result.notices))
+
+    async def explain(self, text: str, *, is_analyzed: bool, is_json: bool) -> list[str]:
+        """Says how a question is answered: lines of text, or one JSON text."""
+        if self._about_catalog(text) is not None:
+            told: dict[str, object] = {"engine": "memory", "reason": "the schema itself is asked"}
+            lines = [f"engine    {told['engine']}: {told['reason']}"]
+        else:
+            explained = await self._federation.explain_sql(
+                text, self.request(), analyze=is_analyzed,
+                engine=self._variables["roundview.engine"],
+            )  # fmt: skip
+            told, lines = explained.as_dict(), as_text(explained).splitlines()
+        return [orjson.dumps([told]).decode()] if is_json else lines
 
     def request(self) -> Request:
         """Returns the context of a question, as the settings say it."""

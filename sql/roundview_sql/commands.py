@@ -21,10 +21,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """EXPLAIN of a question."""
+    """EXPLAIN of a question, as text or as JSON."""
 
     question: Question
-    is_analyzed: bool
+    is_analyzed: bool = False
+    is_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)

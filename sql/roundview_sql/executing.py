@@ -34,7 +34,7 @@ from roundview_sql.encoding import encode_rows
 from roundview_sql.failures import WireError, notice, unsupported
 from roundview_sql.parameters import Said
 from roundview_sql.portals import Cursor, Rows, of_table
-from roundview_sql.preparing import describe, shown_columns, type_oids
+from roundview_sql.preparing import describe, plan_columns, shown_columns, type_oids
 from roundview_sql.session import Portal, Session, Statement
 from roundview_sql.type_codes import Column
 from roundview_sql.variables import KNOWN
@@ -184,7 +184,7 @@ class Executor:
         if isinstance(command, Show):
             return self._shown(command)
         if isinstance(command, Explain):
-            raise unsupported("EXPLAIN", "roundview sql --explain shows how a question is answered")
+            return await self._explained(command, statement)
         raise WireError("0A000", "this statement has no rows")
 
     async def _done(self, command: object, portal: Portal) -> str:
@@ -280,6 +280,14 @@ class Executor:
             rows = [(variables.shown(command.name)[1],)]  # type: ignore[list-item]
         arrays = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
         return of_table(pa.table(arrays, [str(at) for at in range(len(arrays))]), columns)
+
+    async def _explained(self, command: Explain, statement: Statement) -> Rows:
+        if statement.types:
+            raise unsupported("EXPLAIN of a question with parameters")
+        lines = await self.session.asker.explain(
+            command.question.text, is_analyzed=command.is_analyzed, is_json=command.is_json
+        )
+        return of_table(pa.table([pa.array(lines, pa.string())], ["0"]), plan_columns(command))
 
     def _tell(self, rows: Rows) -> None:
         if self.session.variables["client_min_messages"] not in ("warning", "error"):

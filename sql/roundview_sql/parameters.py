@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from roundview_federation.dialect.array_texts import array_items
 from roundview_sql import type_codes as codes
 from roundview_sql.failures import WireError, unsupported
 from roundview_sql.messages import utf8
@@ -20,7 +21,6 @@ Said = str | tuple[str | None, ...] | None
 
 _ZONE: Final = re.compile(r"\s*(?:[+-]\d{1,2}(?::?\d{2}){0,2}|[zZ])$")
 _ZONED_DATE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\s*(?:[+-]\d{1,2}(?::?\d{2}){0,2}|[zZ])")
-_ITEM: Final = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|((?:[^",{}\\]|\\.)*))\s*([,}])', re.DOTALL)
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001  a timestamp has no zone
 _TEXTS = (codes.TEXT, codes.VARCHAR, codes.BPCHAR, codes.NAME, codes.UNKNOWN, codes.JSON, 0)
 
@@ -39,37 +39,6 @@ def said(raw: bytes | None, oid: int, format_: int) -> Said:
         return _binary_array(raw, element) if element is not None else _binary(raw, oid)
     except (struct.error, ValueError, OverflowError, IndexError):
         raise WireError("22P03", "a binary parameter is not of its type") from None
-
-
-def array_items(text: str) -> tuple[str | None, ...]:
-    """Returns the elements of an array of one dimension; raises WireError 22P02 for others.
-
-    >>> array_items('{a, "b,c", NULL}')
-    ('a', 'b,c', None)
-    """
-    stripped = text.strip()
-    if not stripped.startswith("{") or not stripped.endswith("}"):
-        raise WireError("22P02", "the text is not an array")
-    if not stripped[1:-1].strip():
-        return ()
-    found: list[str | None] = []
-    at = 1
-    while at < len(stripped):
-        match = _ITEM.match(stripped, at)
-        if match is None:
-            raise unsupported("an array of this form")
-        quoted, bare, sign = match.groups()
-        if quoted is not None:
-            found.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
-        else:
-            item = re.sub(r"\\(.)", r"\1", bare.strip(), flags=re.DOTALL)
-            found.append(None if item.lower() == "null" else item)
-        at = match.end()
-        if sign == "}":
-            break
-    if at != len(stripped):
-        raise WireError("22P02", "the text is not an array")
-    return tuple(found)
 
 
 def _without_zone(text: str, oid: int) -> str:

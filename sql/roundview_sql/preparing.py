@@ -23,7 +23,6 @@ from roundview_sql.reading import read_command
 from roundview_sql.session import Portal, Session, Statement
 from roundview_sql.type_codes import Column
 
-PLAN = (Column("QUERY PLAN", codes.TEXT),)
 _TYPES: Mapping[str, int] = MappingProxyType(
     {
         "int": codes.INT4, "int4": codes.INT4, "integer": codes.INT4, "int8": codes.INT8,
@@ -86,7 +85,7 @@ def columns_of(session: Session, statement: Statement) -> tuple[Column, ...] | N
     if isinstance(command, Show):
         return shown_columns(session, command)
     if isinstance(command, Explain):
-        return PLAN
+        return plan_columns(command)
     if isinstance(command, Fetch) and not command.is_move:
         return portal_columns(session, session.portal(command.name, "cursor"))
     if isinstance(command, ExecutePrepared):
@@ -108,6 +107,11 @@ def shown_columns(session: Session, command: Show) -> tuple[Column, ...]:
     if command.name.lower() == "all":
         return tuple(Column(name, codes.TEXT) for name in ("name", "setting", "description"))
     return (Column(session.variables.shown(command.name)[0], codes.TEXT),)
+
+
+def plan_columns(command: Explain) -> tuple[Column, ...]:
+    """Returns the columns of EXPLAIN."""
+    return (Column("QUERY PLAN", codes.JSON if command.is_json else codes.TEXT),)
 
 
 def type_oids(command: Prepare) -> tuple[int, ...]:

@@ -43,6 +43,13 @@ _OBJECTS = frozenset(
         "tablespace", "procedure", "operator",
     }
 )  # fmt: skip
+_QUESTIONS = ("select", "values", "with", "table")
+_EXPLAINED = frozenset(
+    {
+        "analyze", "analyse", "verbose", "costs", "settings", "buffers", "wal", "timing",
+        "summary", "format", "generic_plan", "memory", "serialize",
+    }
+)  # fmt: skip
 _NOISE = frozenset(["temporary", "temp", "local", "global", "unlogged", "unique", "or", "replace"])
 
 
@@ -326,13 +333,25 @@ def _relation(words: Words) -> Question:
 
 def _explain(words: Words) -> Explain:
     words.next()
-    is_analyzed = False
+    said: dict[str, str] = {}
     if words.accept_sign("("):
-        is_analyzed = "analyze" in words.until_closed().lower().split()
+        while not words.accept_sign(")"):
+            name = words.name()
+            is_plain = words.peek().text in (",", ")")
+            said[name] = "on" if is_plain else words.value().lower()
+            words.accept_sign(",")
     else:
-        while words.is_before("analyze") or words.is_before("verbose"):
-            is_analyzed |= words.next().text == "analyze"
-    return Explain(_rest(words), is_analyzed)
+        while name := words.accept("analyze", "analyse", "verbose"):
+            said[name] = "on"
+    if said.keys() - _EXPLAINED:
+        raise WireError("42601", "EXPLAIN has no such option")
+    if said.get("format", "text") not in ("text", "json"):
+        raise unsupported("EXPLAIN as anything but text and JSON")
+    is_analyzed = any(said.get(name) in ("on", "true", "1") for name in ("analyze", "analyse"))
+    first = words.peek()
+    if first.text not in (*_QUESTIONS, "("):
+        raise unsupported("EXPLAIN of anything but a question", position=first.start + 1)
+    return Explain(_rest(words), is_analyzed, said.get("format") == "json")
 
 
 def _nothing(words: Words) -> Nothing:
@@ -350,7 +369,7 @@ def _misread(words: Words) -> WireError:
 
 _READERS: Mapping[str, Callable[[Words], Command]] = MappingProxyType(
     {
-        **dict.fromkeys(("select", "values", "with", "table"), _selected),
+        **dict.fromkeys(_QUESTIONS, _selected),
         **dict.fromkeys(("begin", "start"), read_begin),
         **dict.fromkeys(("commit", "end", "rollback", "abort"), read_end),
         **dict.fromkeys(("savepoint", "release"), read_savepoint),

@@ -115,7 +115,8 @@ def oid_of(type_: PgType) -> int:
 
 def column_of(column: OutputColumn) -> Column:
     """Returns how a column of an answer is described."""
-    return Column(column.name, oid_of(column.type), is_exact=column.type.exact)
+    type_ = column.type
+    return Column(column.name, oid_of(type_), type_.modifier, type_.exact)
 
 
 def declared(oid: int) -> str:

@@ -10,12 +10,12 @@ import pytest
 from graphql import build_client_schema, build_schema, get_introspection_query, print_schema
 
 import roundview.demo
-from roundview.sql.explained import as_text
 from roundview_catalog.errors import RoundviewError
 from roundview_federation.access.principals import of_role
 from roundview_federation.dialect.types import of_column
 from roundview_federation.federation import Federation
 from roundview_federation.request import Principal, Request
+from roundview_federation.sql.explained import as_text
 from roundview_federation.sql.relations import visible
 from roundview_graphql.door import Ask, Door
 

@@ -9,9 +9,9 @@ from typing import Any
 from tests.sql.oracles import Answer, rows_of
 
 from roundview.client import AsyncConnection
-from roundview.sql.explained import as_text
 from roundview_catalog.errors import RequestError
 from roundview_federation.request import Request
+from roundview_federation.sql.explained import as_text
 
 SECONDS = 60.0
 REFUSAL = "0A000"

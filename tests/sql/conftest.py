@@ -10,7 +10,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.connectors import mariadb_server, postgres_server
 from tests.sql import odd_world, tpch_estate
 from tests.sql.estate import Split, build
 from tests.sql.oracles import PostgresOracle, duckdb_of
@@ -28,21 +27,6 @@ class Estate:
     split: Split
     connection: AsyncConnection
     truth: duckdb.DuckDBPyConnection
-
-
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Starts the run's PostgreSQL and MariaDB."""
-    for server in (postgres_server, mariadb_server):
-        if server.binaries() is None:
-            pytest.skip(server.MISSING)
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if WORKER != "master" else base
-    with (
-        postgres_server.postgres_server(shared) as postgres,
-        mariadb_server.mariadb_server(shared) as mariadb,
-    ):
-        yield Servers(postgres, mariadb)
 
 
 @pytest.fixture(scope="session")

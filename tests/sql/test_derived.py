@@ -15,7 +15,6 @@ from sqlglot import exp
 
 from roundview.client import AsyncConnection, connect_async
 from roundview.introspection import introspect_source
-from roundview.sql.explained import as_text
 from roundview_catalog import schema_file, statistics_file
 from roundview_catalog.errors import RequestError
 from roundview_federation.dialect.gate import gate
@@ -26,6 +25,7 @@ from roundview_federation.plan import ROW_HEAD, Identifier, Lookup, Question, Se
 from roundview_federation.request import Principal, Request
 from roundview_federation.sql.answered import SqlResult
 from roundview_federation.sql.expansion import expand
+from roundview_federation.sql.explained import as_text
 from roundview_federation.sql.relations import visible
 
 SOURCES = ("crm", "till", "till.south")

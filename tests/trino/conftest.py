@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.connectors import mariadb_server, postgres_server
 from tests.sql.conftest import Estate
 from tests.sql.oracles import duckdb_of
 from tests.sql.stores import Servers
@@ -40,20 +39,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrinoServer]:
         pytest.skip(missing)
     with trino_server(shared_folder(tmp_path_factory)) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Starts the run's PostgreSQL and MariaDB."""
-    for one in (postgres_server, mariadb_server):
-        if one.binaries() is None:
-            pytest.skip(one.MISSING)
-    folder = shared_folder(tmp_path_factory)
-    with (
-        postgres_server.postgres_server(folder) as postgres,
-        mariadb_server.mariadb_server(folder) as mariadb,
-    ):
-        yield Servers(postgres, mariadb)
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ import pytest
 from tests.sql.conftest import Estate
 from tests.trino.trino_server import TrinoServer
 
-from roundview.sql.explained import as_text
 from roundview_catalog.errors import RequestError
 from roundview_federation.request import Request
+from roundview_federation.sql.explained import as_text
 
 CHEAP = "SELECT name FROM item WHERE ident = 7 AND source = 'north'"
 

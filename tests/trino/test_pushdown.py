@@ -20,8 +20,8 @@ from tests.trino.conftest import WORKER
 from tests.trino.estates import estate_on_trino
 from tests.trino.trino_server import TrinoServer
 
-from roundview.sql.explained import as_text
 from roundview_federation.request import Request
+from roundview_federation.sql.explained import as_text
 
 LOTS = (1, 256, 257, 10_000)
 """How many buyers have each lot: keys that purchases are then asked by."""

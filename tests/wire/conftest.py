@@ -1,62 +1,13 @@
-"""Decides what clients talk to: our server over an estate, and PostgreSQL with the same rows."""
+"""Decides what the tests of the protocol talk to."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import pytest
-from tests.connectors import mariadb_server, postgres_server
-from tests.connectors.postgres_server import ADMIN, PASSWORD, PostgresServer
-from tests.sql import odd_world
-from tests.sql.conftest import WORKER, odd_opened
-from tests.sql.oracles import PostgresOracle
+from tests.sql.conftest import WORKER
 from tests.sql.stores import Servers
-
-from roundview_federation.federation import Federation
-from roundview_sql.admission import Limits
-from roundview_sql.server import SqlServer
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Our server, and the PostgreSQL that has every row as plain tables, as drivers find them."""
-
-    federation: Federation
-    server: SqlServer
-    port: int
-    postgres: PostgresServer
-    database: str
-
-    @property
-    def ours(self) -> str:
-        """Returns where our server is."""
-        return f"host=127.0.0.1 port={self.port} user=demo dbname=c360 sslmode=disable"
-
-    @property
-    def theirs(self) -> str:
-        """Returns where PostgreSQL is."""
-        return (
-            f"host=127.0.0.1 port={self.postgres.port} user={ADMIN} password={PASSWORD} "
-            f"dbname={self.database} sslmode=disable options='-c timezone=UTC'"
-        )
-
-
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Starts the run's PostgreSQL and MariaDB."""
-    for server in (postgres_server, mariadb_server):
-        if server.binaries() is None:
-            pytest.skip(server.MISSING)
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if WORKER != "master" else base
-    with (
-        postgres_server.postgres_server(shared) as postgres,
-        mariadb_server.mariadb_server(shared) as mariadb,
-    ):
-        yield Servers(postgres, mariadb)
+from tests.wire.served import Served, odd_served
 
 
 @pytest.fixture(scope="session")
@@ -64,28 +15,5 @@ async def served(
     tmp_path_factory: pytest.TempPathFactory, servers: Servers
 ) -> AsyncIterator[Served]:
     """Serves the world of odd rows."""
-    name, database = f"wire_{WORKER}", f"wire_truth_{WORKER}"
-    folder = tmp_path_factory.mktemp("wire")
-    oracle = await PostgresOracle.of(
-        servers.postgres, database, odd_world.ENTITIES, odd_world.rows()
-    )
-    await oracle.close()
-    async with odd_opened(name, folder, servers) as estate:
-        federation = estate.connection.federation
-        async with serving(federation) as (server, port):
-            yield Served(federation, server, port, servers.postgres, database)
-
-
-@asynccontextmanager
-async def serving(
-    federation: Federation, limits: Limits | None = None
-) -> AsyncIterator[tuple[SqlServer, int]]:
-    """Serves a federation on a free port of this machine."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = SqlServer(federation, listener, limits=limits)
-    await server.start()
-    try:
-        yield server, listener.getsockname()[1]
-    finally:
-        await server.close()
+    async with odd_served(f"wire_{WORKER}", tmp_path_factory.mktemp("wire"), servers) as made:
+        yield made

@@ -42,6 +42,11 @@ QUESTIONS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("SELECT '0190b4f4-7c1f-7abc-8def-0123456789ab'::uuid AS u", ()),
     ("SELECT 'a''b\\c\"d' AS q, 'ümläut 🙂' AS u, '' AS e", ()),
     ("SELECT array_agg(ident ORDER BY ident) AS ids FROM depot WHERE ident < 4", ()),
+    ("SELECT ident FROM depot WHERE ident = ANY ('{1,2,3}'::bigint[]) ORDER BY 1", ()),
+    ("SELECT ident FROM depot WHERE city = ANY ('{Oslo,\"Riga\",NULL}') ORDER BY 1", ()),
+    ("SELECT ident FROM depot WHERE city <> ALL ('{Oslo,Riga}'::text[]) ORDER BY 1", ()),
+    ("SELECT ident FROM depot WHERE ident = ANY ('{}'::bigint[])", ()),
+    ("SELECT ident FROM depot WHERE city <> ALL (%s) ORDER BY 1", (["Oslo", "Riga"],)),
     ("VALUES (1, 'a'), (2, NULL)", ()),
     ("WITH d AS (SELECT grade FROM depot) SELECT count(*) FROM d", ()),
 )  # fmt: skip

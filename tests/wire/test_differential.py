@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.wire.conftest import Served
 from tests.wire.questions import QUESTIONS, REFUSALS
+from tests.wire.served import Served
 
 
 async def answered(dsn: str, text: str, values: tuple[Any, ...], *, binary: bool) -> Any:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from tests.wire.conftest import Served, serving
+from tests.wire.served import Served, serving
 
 from roundview_sql.admission import Limits
 

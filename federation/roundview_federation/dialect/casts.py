@@ -85,7 +85,7 @@ def assign(value: Value, type_: PgType, limit: int | None = None) -> Value:
     own = value.type
     if type_ == VARCHAR and limit is not None:
         text = assign(value, TEXT)
-        return Value(call("left", text.node, number(limit)), VARCHAR, value.source)
+        return Value(call("left", text.node, number(limit)), type_, value.source)
     if own is UNKNOWN:
         return _of_unknown(value, type_)
     if own.name == type_.name and own.name != "numeric":

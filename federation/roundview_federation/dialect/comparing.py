@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -225,6 +226,7 @@ def matched(node: exp.Expr, left: Value, right: Value, escape: str | None) -> Va
 
 def nullif(left: Value, right: Value, node: exp.Expr) -> Value:
     """Returns NULL where both are equal, the left value elsewhere."""
+    modifier = left.type.modifier
     left = settle(left, right.type if right.type is not UNKNOWN else TEXT_TYPE)
     wider = common((left.type, right.type))
     if wider is not None and wider.name in ("numeric", "double precision"):
@@ -237,7 +239,7 @@ def nullif(left: Value, right: Value, node: exp.Expr) -> Value:
         return when(equal.node, exp.Null(), x())
 
     made = let_all({"x": left.node, "y": right.node}, lambda of: body(of["x"], of["y"]))
-    return Value(made, left.type, node)
+    return Value(made, replace(left.type, modifier=modifier), node)
 
 
 def _held(value: Value, other: Value) -> Value:

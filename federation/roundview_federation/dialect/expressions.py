@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -219,7 +220,9 @@ def _case(translator: Translator, node: exp.Expr) -> Value:
         ],
         default=last.node if last is not None else None,
     )
-    return Value(made, _type_of(every), node)
+    type_ = _type_of(every)
+    # Without ELSE there is NULL of no declared size.
+    return Value(made, type_ if last is not None else replace(type_, modifier=-1), node)
 
 
 def _type_of(values: Sequence[Value]) -> PgType:
@@ -246,7 +249,7 @@ def _nullif(translator: Translator, node: exp.Expr) -> Value:
 def _cast(translator: Translator, node: exp.Expr) -> Value:
     type_, limit = target(node.args["to"])
     made = assign(translator.value(node.this), type_, limit)
-    return Value(made.node, made.type, node, made.text)
+    return Value(made.node, replace(made.type, modifier=type_.modifier), node, made.text)
 
 
 def _extract(translator: Translator, node: exp.Expr) -> Value:

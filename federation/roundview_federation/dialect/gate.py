@@ -19,6 +19,7 @@ from roundview_federation.dialect.allowed import (
     RESERVED,
     SESSION,
 )
+from roundview_federation.dialect.array_texts import written_out
 from roundview_federation.dialect.functions import NAMES
 from roundview_federation.dialect.reading import MARK, tokens_of
 from roundview_federation.dialect.refusal import (
@@ -50,6 +51,7 @@ def gate(text: str) -> exp.Query:
     tree = _parsed(tokens, text)
     joins = [token.start for token in tokens if token.token_type is TokenType.JOIN]
     _check(tree, text, joins)
+    written_out(tree)
     return tree
 
 

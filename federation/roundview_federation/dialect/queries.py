@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -27,6 +28,13 @@ from roundview_federation.dialect.values import Value, cast, closed, number
 from roundview_federation.dialect.windows import windowed
 
 Columns = Mapping[str, PgType]
+# What PostgreSQL knows the declared size of; anything else forgets it.
+_SIZED = frozenset(
+    {
+        exp.Column, exp.Cast, exp.Paren, exp.Case, exp.Coalesce, exp.Greatest, exp.Least,
+        exp.Nullif, exp.Subquery,
+    }
+)  # fmt: skip
 
 
 class Translator:
@@ -49,7 +57,10 @@ class Translator:
         handler = HANDLERS.get(type(node))
         if handler is None:
             raise unsupported("this syntax", node)
-        return handler(self, node)
+        made = handler(self, node)
+        if made.type.modifier != -1 and type(node) not in _SIZED:
+            return replace(made, type=replace(made.type, modifier=-1))
+        return made
 
     def condition(self, node: exp.Expr, clause: str) -> exp.Expr:
         """Returns a truth; raises RequestError 42804 for anything else."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from roundview_federation.dialect.refusal import unsupported
@@ -21,6 +23,7 @@ from roundview_federation.dialect.types import (
     VARCHAR,
     PgType,
     numeric,
+    sized,
 )
 
 _TARGETS = {
@@ -44,8 +47,10 @@ def target(to: exp.Expr) -> tuple[PgType, int | None]:
         precision, scale = int(sizes[0]), int(sizes[1]) if len(sizes) > 1 else 0
         if not 1 <= precision <= 38 or not 0 <= scale <= precision:
             raise unsupported("a numeric of more than 38 digits", to)
-        return numeric(precision, scale), None
+        return sized(numeric(precision, scale)), None
     type_ = _TARGETS.get(kind)  # type: ignore[arg-type]
     if type_ is None or (sizes and type_ != VARCHAR):
         raise unsupported("this type", to)
-    return type_, int(sizes[0]) if sizes else None
+    if not sizes:
+        return type_, None
+    return replace(type_, modifier=int(sizes[0]) + 4), int(sizes[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from sqlglot import exp
@@ -18,7 +18,8 @@ class PgType:
     """One type of PostgreSQL: `PgType("numeric", 18, 4)`.
 
     A numeric's precision and scale are those of the DECIMAL that holds it; `exact` tells that
-    PostgreSQL shows every value with just that scale. `element` is that of an array.
+    PostgreSQL shows every value with just that scale. `element` is that of an array. `modifier` is
+    what PostgreSQL calls that: of a column or a cast with a size, -1 of anything else.
     """
 
     name: str
@@ -26,6 +27,7 @@ class PgType:
     scale: int | None = None
     exact: bool = True
     element: PgType | None = None
+    modifier: int = field(default=-1, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.element}[]" if self.element is not None else self.name
@@ -114,6 +116,12 @@ def numeric(precision: int, scale: int, exact: bool = True) -> PgType:
     return PgType("numeric", max(1, min(MAX_DIGITS, max(precision, scale))), scale, exact)
 
 
+def sized(type_: PgType) -> PgType:
+    """Returns a numeric whose size was declared: PostgreSQL tells it to clients."""
+    modifier = ((type_.precision or 0) << 16 | (type_.scale or 0)) + 4
+    return replace(type_, modifier=modifier)
+
+
 def array_of(element: PgType) -> PgType:
     """Returns the type of arrays of an element."""
     return PgType("array", element=element)
@@ -122,7 +130,7 @@ def array_of(element: PgType) -> PgType:
 def of_column(type_: Type) -> PgType:
     """Returns the type of a canonical column."""
     if type_.kind is Kind.DECIMAL:
-        return numeric(*type_.digits)
+        return sized(numeric(*type_.digits))
     return _KINDS.get(type_.kind, TEXT)
 
 
@@ -161,7 +169,9 @@ def common(types: Iterable[PgType]) -> PgType | None:
     All unknown gives text.
     """
     found: PgType | None = None
+    modifiers = set()
     for type_ in types:
+        modifiers.add(type_.modifier)
         if type_ is UNKNOWN:
             continue
         if found is None:
@@ -180,7 +190,10 @@ def common(types: Iterable[PgType]) -> PgType | None:
             found = _wider(found, type_) if found.name == "numeric" else found
         else:
             return None
-    return found or TEXT
+    if found is None:
+        return TEXT
+    modifier = modifiers.pop() if len(modifiers) == 1 else -1
+    return found if found.modifier == modifier else replace(found, modifier=modifier)
 
 
 def _wider(left: PgType, right: PgType) -> PgType:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from roundview_catalog.errors import RequestError
+from roundview_federation.dialect.array_texts import listed
 from roundview_federation.dialect.gate import gate
 from roundview_federation.dialect.names import resolve
 from roundview_federation.dialect.refusal import SYNTAX, refuse, unsupported
@@ -225,16 +226,7 @@ def _listed(node: exp.Expr, said: tuple[str | None, ...], declared: str) -> None
         value: exp.Expr = exp.Null() if one is None else exp.Literal.string(one)
         kind = _CAST.get(declared)
         values.append(exp.Cast(this=value, to=exp.DataType(this=kind)) if kind else value)
-    above = quantifier.parent
-    is_all = not isinstance(quantifier, exp.Any)
-    if above is None or not isinstance(above, exp.Binary):
-        raise unsupported("an array as a value", node)
-    if not values:
-        above.replace(exp.Boolean(this=is_all))
-    elif isinstance(above, exp.EQ) and not is_all:
-        above.replace(exp.In(this=above.this, expressions=values))
-    else:
-        quantifier.replace(type(quantifier)(this=exp.Array(expressions=values)))
+    listed(quantifier, values)
 
 
 def _is_customer(node: exp.Expr) -> bool:

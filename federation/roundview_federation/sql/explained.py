@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from roundview.output import harmless
-
-if TYPE_CHECKING:
-    from roundview_federation.sql.explanation import Explanation, ReadExplained
+from roundview_catalog.harmless import harmless
+from roundview_federation.sql.explanation import Explanation, ReadExplained
 
 _LONGEST_LABEL = 60
 _INDENT = "    "
