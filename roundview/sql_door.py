@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import socket
-import ssl
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from roundview.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from roundview_federation.federation import Federation
+    from roundview_sql.encryption import Encryption
     from roundview_sql.server import SqlServer
 
 PORT: Final = 8361
@@ -108,10 +108,10 @@ def _made(door: SqlDoor, federation: Federation) -> SqlServer:
     )
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    from roundview_sql.greeting import tls_context
+def _tls(settings: Settings) -> Encryption | None:
+    from roundview_sql.encryption import encryption
 
     if settings.tls_certificate is None:
         return None
     key = settings.tls_key
-    return tls_context(str(settings.tls_certificate), None if key is None else str(key))
+    return encryption(str(settings.tls_certificate), None if key is None else str(key))

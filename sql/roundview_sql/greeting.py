@@ -14,6 +14,7 @@ from typing import Final
 
 from roundview_sql import messages
 from roundview_sql.channel import Channel, GoneError
+from roundview_sql.encryption import PROTOCOL, Encryption
 from roundview_sql.failures import WireError
 
 TLS_REQUEST: Final = 80_877_103
@@ -23,7 +24,6 @@ NEWEST_MINOR: Final = 2
 _MAJOR: Final = 3
 _MOST_BYTES: Final = 10_000
 _TLS_HANDSHAKE: Final = 0x16
-_ALPN: Final = "postgresql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,7 @@ class Opened:
     is_encrypted: bool
 
 
-def tls_context(certificate: str, key: str | None) -> ssl.SSLContext:
-    """Returns how connections are encrypted: TLS 1.2 at least, direct TLS as well."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols([_ALPN])
-    return context
-
-
-async def opened(sock: socket.socket, tls: ssl.SSLContext | None) -> Opened:
+async def opened(sock: socket.socket, tls: Encryption | None) -> Opened:
     """Finds out whether a client encrypts, and returns the channel behind that.
 
     Raises GoneError for one that leaves, WireError for one that cannot be served.
@@ -74,7 +65,7 @@ async def opened(sock: socket.socket, tls: ssl.SSLContext | None) -> Opened:
         channel = await _connected(sock, tls)
         transport = channel.transport
         secured = transport.get_extra_info("ssl_object") if transport is not None else None
-        if secured is None or secured.selected_alpn_protocol() != _ALPN:
+        if secured is None or secured.selected_alpn_protocol() != PROTOCOL:
             # Without it another protocol's client could be led here.
             channel.abort()
             raise GoneError
@@ -160,10 +151,12 @@ def _options(text: str) -> dict[str, str]:
     return found
 
 
-async def _connected(sock: socket.socket, tls: ssl.SSLContext | None, head: bytes = b"") -> Channel:
+async def _connected(sock: socket.socket, tls: Encryption | None, head: bytes = b"") -> Channel:
     loop = asyncio.get_running_loop()
     try:
-        _, channel = await loop.connect_accepted_socket(lambda: Channel(head), sock, ssl=tls)
+        _, channel = await loop.connect_accepted_socket(
+            lambda: Channel(head), sock, ssl=None if tls is None else tls.context
+        )
     except (OSError, ssl.SSLError):
         raise GoneError from None
     return channel

@@ -1,6 +1,6 @@
 """Decides how a client proves that it has a key without sending it: SCRAM-SHA-256.
 
-RFC 5802 and RFC 7677, without channel binding.
+RFC 5802 and RFC 7677, with the channel binding tls-server-end-point of RFC 5929 over TLS.
 """
 
 from __future__ import annotations
@@ -15,15 +15,28 @@ from roundview_federation.access.verifiers import Verifier
 from roundview_sql.failures import WireError
 
 MECHANISM: Final = "SCRAM-SHA-256"
+BOUND: Final = f"{MECHANISM}-PLUS"
 _NONCE_BYTES: Final = 18
-_WITHOUT_BINDING: Final = ("n", "y")
+_BINDING: Final = "p=tls-server-end-point"
 
 
 class Scram:
-    """One login: `first` answers the client's first message, `final` its last."""
+    """One login: `first` answers the client's first message, `final` its last.
 
-    def __init__(self, verifier: Verifier, nonce: str | None = None) -> None:
+    `binding` is what of the channel could be said, `is_bound` that the client has chosen to.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        nonce: str | None = None,
+        *,
+        binding: bytes = b"",
+        is_bound: bool = False,
+    ) -> None:
         self._verifier = verifier
+        self._channel = binding
+        self._is_bound = is_bound
         self._nonce = nonce or b64encode(secrets.token_bytes(_NONCE_BYTES)).decode()
         self._said = ""
         self._binding = ""
@@ -31,13 +44,18 @@ class Scram:
     def first(self, message: str) -> str:
         """Returns the server's first message; raises WireError 08P01 for a broken one."""
         parts = message.split(",", 2)
-        if len(parts) != 3 or parts[0] not in _WITHOUT_BINDING:
+        if len(parts) != 3:
             raise _broken()
         binding, who, bare = parts
+        # A client that could bind, "y", and was not told that it can, was told by someone else.
+        allowed = (_BINDING,) if self._is_bound else ("n",) if self._channel else ("n", "y")
+        if binding not in allowed:
+            raise _broken()
         fields = bare.split(",")
         if len(fields) < 2 or not fields[0].startswith("n=") or not fields[1].startswith("r="):
             raise _broken()
-        self._binding = b64encode(f"{binding},{who},".encode()).decode()
+        bound = self._channel if self._is_bound else b""
+        self._binding = b64encode(f"{binding},{who},".encode() + bound).decode()
         self._nonce = fields[1][2:] + self._nonce
         salt = b64encode(self._verifier.salt).decode()
         answer = f"r={self._nonce},s={salt},i={self._verifier.iterations}"

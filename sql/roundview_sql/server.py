@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import socket
-import ssl
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +17,7 @@ from roundview_sql.admission import Admission, Limits
 from roundview_sql.cancelling import Cancelling
 from roundview_sql.channel import Channel, GoneError
 from roundview_sql.conversation import Conversation
+from roundview_sql.encryption import Encryption
 from roundview_sql.failures import WireError, told
 from roundview_sql.greeting import CancelRequest, Opened, Startup, first_message, opened
 from roundview_sql.login import log_in
@@ -46,7 +46,7 @@ class SqlServer:
         federation: Federation,
         listener: socket.socket,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: Encryption | None = None,
         limits: Limits | None = None,
         metadata: Metadata | None = None,
         cancelling: Cancelling | None = None,
@@ -146,6 +146,7 @@ class SqlServer:
         principal = await log_in(
             channel, first.user, self._federation,
             is_local=is_local, is_encrypted=begun.is_encrypted,
+            binding=self._tls.binding if self._tls is not None and begun.is_encrypted else b"",
         )  # fmt: skip
         variables = Variables(
             {"session_authorization": first.user, "ssl": "on" if begun.is_encrypted else "off"}

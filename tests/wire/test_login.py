@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,8 @@ from tests.connectors.server_certificate import write_certificate
 from roundview_federation.access.api_keys import FILE, ApiKeys, Holder
 from roundview_federation.access.verifiers import nobodys_verifier, read_verifier, verifier_of
 from roundview_federation.federation import Federation
+from roundview_sql.encryption import encryption
 from roundview_sql.failures import WireError
-from roundview_sql.greeting import tls_context
 from roundview_sql.scram import Scram
 from roundview_sql.server import SqlServer
 
@@ -34,8 +34,8 @@ async def secured(tmp_path: Path) -> AsyncIterator[tuple[str, ApiKeys]]:
     federation = Federation.open(root, data_dir=tmp_path / "data", secret=bytes(32), env={})
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    context = tls_context(str(tmp_path / "server.crt"), str(tmp_path / "server.key"))
-    server = SqlServer(federation, listener, tls=context)
+    tls = encryption(str(tmp_path / "server.crt"), str(tmp_path / "server.key"))
+    server = SqlServer(federation, listener, tls=tls)
     await server.start()
     port = listener.getsockname()[1]
     yield f"host=127.0.0.1 port={port} dbname=c360 connect_timeout=60", keys
@@ -71,6 +71,33 @@ async def test_holders_of_keys_prove_it_with_scram(secured: tuple[str, ApiKeys],
     keys.revoke(keys.all()[1].key_id, datetime.now(UTC))
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         await relations(f"{dsn} sslmode={mode} user=reports password={admin}")
+
+
+@pytest.mark.parametrize("binding", ["disable", "prefer", "require"])
+async def test_holders_of_keys_bind_it_to_the_certificate(
+    secured: tuple[str, ApiKeys], binding: str
+) -> None:
+    dsn, keys = secured
+    admin = key(keys, "reports", "admin")
+    own = f"{dsn} user=reports password={admin} channel_binding={binding}"
+    assert await relations(f"{own} sslmode=require") == 1
+    if binding == "require":
+        with pytest.raises(psycopg.OperationalError, match="channel binding"):
+            await relations(f"{own} sslmode=disable")
+
+
+def test_other_bindings_are_refused() -> None:
+    for first, is_bound in (
+        ("y,,n=,r=x", False), ("n,,n=,r=x", True), ("p=tls-unique,,n=,r=x", True),
+        ("p=tls-server-end-point,,n=,r=x", False),
+    ):  # fmt: skip
+        with pytest.raises(WireError):
+            Scram(verifier_of("pencil"), binding=b"digest", is_bound=is_bound).first(first)
+    exchange = Scram(verifier_of("pencil"), "%n", binding=b"digest", is_bound=True)
+    exchange.first("p=tls-server-end-point,,n=,r=x")
+    other = b64encode(b"p=tls-server-end-point,,other").decode()
+    with pytest.raises(WireError, match="malformed"):
+        exchange.final(f"c={other},r=x%n,p={'A' * 43}=")
 
 
 async def test_a_key_is_a_password_inside_tls_only(secured: tuple[str, ApiKeys]) -> None:
