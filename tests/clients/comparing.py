@@ -32,3 +32,13 @@ async def alike_at(served: Served, told: Callable[[Place], Any]) -> Any:
     )
     assert ours == theirs
     return ours
+
+
+async def seen(
+    served: Served, told: Callable[[Place], Any], *, is_compared: bool = True
+) -> tuple[Any, Any]:
+    """Returns what a client tells of our server, and of PostgreSQL where that is compared."""
+    ours, theirs = served.places
+    asked = [asyncio.to_thread(told, place) for place in (ours, theirs)[: 1 + is_compared]]
+    found = await asyncio.gather(*asked)
+    return found[0], found[-1]

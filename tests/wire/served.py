@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.connectors.postgres_server import ADMIN, PASSWORD, PostgresServer
 from tests.sql import odd_world
@@ -59,6 +60,11 @@ class Place:
     user: str
     password: str
     database: str
+
+    def url(self, scheme: str = "postgresql") -> str:
+        """Returns it as one text."""
+        password = f":{quote(self.password, safe='')}" if self.password else ""
+        return f"{scheme}://{self.user}{password}@127.0.0.1:{self.port}/{self.database}"
 
 
 @asynccontextmanager

@@ -225,6 +225,51 @@ async def test_connections_are_counted(served: Served) -> None:
         assert await first.asked(message(b"Q", b"SELECT 1\0")) == "TDCZ"
 
 
+async def test_statements_of_a_user_take_turns(served: Served) -> None:
+    limits = Limits(statements=1)
+    async with (
+        serving(served.federation, limits) as (_, port),
+        connected(port) as first,
+        connected(port) as second,
+    ):
+        key = dict(await first.until())[b"K"]
+        await second.until()
+        first.writer.write(message(b"Q", LONG.encode() + b"\0"))
+        waiting = asyncio.ensure_future(second.asked(message(b"Q", b"SELECT 1\0")))
+        done, _ = await asyncio.wait([waiting], timeout=0.3)
+        assert not done
+        async with connected(port, cancel(key)) as other:
+            assert await other.reader.read() == b""
+        assert fields(dict(await first.until())[b"E"])["C"] == "57014"
+        assert await waiting == "TDCZ"
+
+
+async def test_statements_end_at_their_timeout(served: Served) -> None:
+    async with connected(served.port) as client:
+        await client.until()
+        for setting in (b"SET statement_timeout = 300", b"BEGIN"):
+            await client.asked(message(b"Q", setting + b"\0"))
+        client.writer.write(message(b"Q", LONG.encode() + b"\0"))
+        told = dict(await client.until())
+        assert fields(told[b"E"])["C"] == "57014"
+        assert told[b"Z"] == b"E"
+        assert await client.asked(message(b"Q", b"ROLLBACK\0")) == "CZ"
+        assert await client.asked(message(b"Q", b"SELECT 1\0")) == "TDCZ"
+
+
+async def test_clients_that_die_while_rows_come_leave_nothing_behind(served: Served) -> None:
+    for size in (1, 100_000, 1_000_000):
+        async with connected(served.port) as client:
+            await client.until()
+            client.writer.write(message(b"Q", MANY.encode() + b"\0"))
+            await client.reader.readexactly(size)
+            client.writer.transport.abort()
+    async with connected(served.port) as client:
+        await client.until()
+        summed = b"SELECT sum(x) FROM generate_series(1, 10) AS s(x)\0"
+        assert await client.asked(message(b"Q", summed)) == "TDCZ"
+
+
 async def test_a_thousand_idle_connections(served: Served) -> None:
     clients = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(1000)]
     for _, writer in clients:
