@@ -342,7 +342,7 @@ class PlannedSection:
     order: tuple[tuple[int, bool], ...]
     sources: tuple[str, ...]
     text: str
-    """the section's tree as SQL: what cursors are bound to"""
+    """the section's tree as SQL, which cursors are bound to; empty where there are no pages"""
     parameters: tuple[str, ...]
     mirrors: tuple[Mirror, ...] = ()
 

@@ -377,7 +377,7 @@ def _section(
         columns=tuple(columns),
         order=tuple((offset + columns.index(name), descending) for name, descending in terms),
         sources=tuple(dict.fromkeys(one.source for one in branches)),
-        text=section.tree.sql(dialect=POSTGRES, copy=False),
+        text=section.tree.sql(dialect=POSTGRES, copy=False) if section.page is not None else "",
         parameters=tuple(sorted({p.name for p in section.tree.find_all(exp.Placeholder)})),
     )
 

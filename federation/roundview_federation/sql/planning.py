@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 from roundview_catalog.types import Type
 from roundview_federation.connectors.port import NO_CAP
@@ -43,6 +44,7 @@ from roundview_federation.sql.shrinking import (
 from roundview_federation.sql.strategy import Estimate, choose, estimate
 from roundview_federation.sql.witness import Witness
 
+_DUCKDB = DuckDB()
 WHO, ROWS, KEYS = "who", "rows", "k"
 """Names of the customers, the section and the key values of every read: equal reads of different
 questions share their plan."""
@@ -138,7 +140,7 @@ def _read_apart(
         shape=text,
         reads=reads,
         residual=translated.tree,
-        text=translated.tree.sql(dialect="duckdb"),
+        text=translated.tree.sql(dialect=_DUCKDB),
         columns=translated.columns,
         uses_clock=translated.uses_clock,
         direct=finished,

@@ -174,8 +174,8 @@ def _compare_column(node: exp.Expr, column: exp.Column, scope: Scope) -> None:
     declared = scope.column(column)
     if declared is None or not declared.type.is_text or declared.type.kind is Kind.UUID:
         return
-    exact = node.copy()
     if columns.is_blind(declared):
+        exact = node.copy()
         exact.set("this", columns.by_code_point(columns.as_text(column)))
         found = keyset_of(node)
         if found is not None:
@@ -189,6 +189,7 @@ def _compare_column(node: exp.Expr, column: exp.Column, scope: Scope) -> None:
             exact = exp.paren(exp.and_(node.copy(), exact))
         node.replace(exact)
     elif not columns.is_known_text(declared):
+        exact = node.copy()
         exact.set("this", columns.as_text(column))
         node.replace(exact)
 
