@@ -158,14 +158,18 @@ class From:
                 for source in scope.sources.values()
             ]
             return sources, [
-                Entry(entry.name, tuple((real, placed[part]) for part in entry.parts))
+                Entry(
+                    entry.name,
+                    tuple((real, placed[part]) for part in entry.parts),
+                    tuple((real, placed[part]) for part in entry.beside),
+                )
                 for entry in scope.entries
             ]
         outputs = tuple(
             Output(
                 entry.name,
                 placed[entry.parts[0]]
-                if len(entry.parts) == 1
+                if len(entry.parts) == 1 and not entry.beside
                 else project(entry.node(), entry.name),
             )
             for entry in scope.entries
@@ -297,12 +301,13 @@ def _merge(
         ours = _one(left, name, join)
         theirs = _one(right, name, join)
         conditions.append(exp.EQ(this=ours.node(), expression=theirs.node()))
+        beside = ours.beside + theirs.beside
         if side == "RIGHT":
-            merged.append(Entry(name, theirs.parts))
+            merged.append(Entry(name, theirs.parts, ours.parts + beside))
         elif side == "FULL":
-            merged.append(Entry(name, ours.parts + theirs.parts))
+            merged.append(Entry(name, ours.parts + theirs.parts, beside))
         else:
-            merged.append(Entry(name, ours.parts))
+            merged.append(Entry(name, ours.parts, theirs.parts + beside))
     condition: exp.Expr | None = None
     for part in conditions:
         condition = part if condition is None else exp.And(this=condition, expression=part)
