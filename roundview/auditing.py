@@ -24,9 +24,9 @@ from roundview_identity.keys import Keys
 READ = "audit.read"
 FORMATS = ("jsonl", "csv")
 _COLUMNS = (
-    "number", "is", "id", "at", "actor", "roles", "purpose", "reason", "question", "by", "who",
-    "many", "emergency", "reveals", "policy", "rules", "shape", "trace", "status", "code", "rows",
-    "sources", "fields",
+    "chain", "number", "is", "id", "at", "actor", "roles", "purpose", "reason", "question", "by",
+    "who", "many", "emergency", "reveals", "policy", "rules", "shape", "trace", "status", "code",
+    "rows", "sources", "fields",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -16,7 +16,7 @@ import pytest
 from tests.audit.writing import SECRET, opened
 
 from roundview_catalog.errors import AccessError
-from roundview_federation.audit.chain import Chain, segment_path, segments
+from roundview_federation.audit.chain import Chain, chain_folder, chains, segment_path, segments
 from roundview_federation.audit.log import AuditLog, AuditPlace, Shape
 from roundview_federation.audit.pseudonyms import Pseudonyms
 from roundview_federation.audit.reading import Verdict, records, verify
@@ -100,6 +100,8 @@ async def test_every_truncation_is_found(copy: AuditPlace) -> None:
 async def test_every_deleted_moved_or_repeated_record_is_found(copy: AuditPlace) -> None:
     unseen = []
     for path in log_files(copy):
+        if path == copy.heads:
+            continue
         lines = path.read_bytes().splitlines(keepends=True)
         if len(lines) < 2:
             continue
@@ -151,13 +153,12 @@ async def test_nothing_is_written_behind_a_log_that_was_changed(
 async def test_what_was_asked_for_is_said_again_after_a_group_that_failed(tmp_path: Path) -> None:
     log = opened(tmp_path)
     await log.keep({"is": "intent", "id": "first"})
-    tip = log.place.folder / "tip"
-    good = tip.read_bytes()
-    tip.write_bytes(good[::-1])
+    segment = segment_path(log.place.folder, 1)
+    segment.rename(tmp_path / "elsewhere")
     shape = Shape("abcd", b'{"is":"shape","shape":"abcd"}')
     with pytest.raises(AccessError):
         await log.keep({"is": "intent", "shape": "abcd"}, shape=shape)
-    tip.write_bytes(good)
+    (tmp_path / "elsewhere").rename(segment)
     for _ in range(2):
         await log.keep({"is": "intent", "shape": "abcd"}, shape=shape)
     await asyncio.to_thread(log.close)
@@ -220,6 +221,83 @@ async def test_killed_at_any_moment_nothing_that_was_kept_is_lost(tmp_path: Path
     assert len(kept) > 200
     assert set(kept) - set(there) == set()
     assert len(there) == len(set(there))
+
+
+async def together(folder: Path) -> AuditPlace:
+    """Writes a log by turns from two who have it open at the same time."""
+    place = AuditPlace.beside(folder)
+    clock = START.replace
+    logs = [AuditLog(place, Keys(SECRET), clock=clock, segment_bytes=700) for _ in range(2)]
+    for number in range(8):
+        log = logs[number % 2]
+        at = (START + timedelta(seconds=number)).isoformat()
+        await log.keep({"is": "intent", "id": str(number), "at": at}, ["anna"])
+    for log in logs:
+        await asyncio.to_thread(log.close)
+    return place
+
+
+async def test_each_process_has_a_chain_of_its_own(tmp_path: Path) -> None:
+    place = await together(tmp_path)
+    assert chains(place.folder) == [1, 2]
+    found = verdict(place)
+    assert (found.findings, found.segments) == ([], 4)
+    told = [one for one in records(place.folder) if one["is"] == "intent"]
+    assert [(one["id"], one["chain"]) for one in told] == [(str(n), 1 + n % 2) for n in range(8)]
+    assert len({one["who"][0] for one in told}) == 1
+    await filled(tmp_path, 1)
+    assert chains(place.folder) == [1, 2]
+    assert len(list(records(place.folder))) == found.records + 1
+
+
+async def test_a_chain_that_is_missing_or_another_one_is_found(tmp_path: Path) -> None:
+    place = await together(tmp_path)
+    second = chain_folder(place.folder, 2)
+    second.rename(tmp_path / "kept")
+    assert [one for one in verdict(place).findings if one.endswith("is missing of chain 2")]
+    second.mkdir()
+    for path in (place.folder / "tip", *place.folder.glob("*.log")):
+        shutil.copy(path, second)
+    assert not verdict(place).is_whole
+    shutil.rmtree(second)
+    shutil.copytree(tmp_path / "kept", chain_folder(place.folder, 3))
+    place.heads.unlink()
+    assert "chain 2 is missing" in verdict(place).findings
+    (tmp_path / "kept").rename(second)
+    shutil.rmtree(chain_folder(place.folder, 3))
+    assert verdict(place).is_whole
+
+
+async def test_a_log_that_is_begun_is_known_elsewhere_at_once(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    await log.keep({"is": "intent"})
+    shutil.rmtree(log.place.folder)
+    assert [one for one in verdict(log.place).findings if "a head names record 2" in one]
+    await asyncio.to_thread(log.close)
+
+
+async def test_a_log_that_is_open_is_whole_and_every_change_to_its_records_found(
+    tmp_path: Path,
+) -> None:
+    log = opened(tmp_path)
+    await log.keep({"is": "intent"}, ["anna"])
+    await log.keep({"is": "intent"}, ["ben"])
+    path = segment_path(log.place.folder, 1)
+    data = path.read_bytes()
+    length = len(data.rstrip(b"\0"))
+    assert length < len(data)
+    assert verdict(log.place).is_whole
+    unseen = []
+    for at in range(length):
+        # As long as it was, and cut off or overwritten with nothing.
+        for changed in (data[:at], data[:at] + bytes(len(data) - at)):
+            path.write_bytes(changed)
+            if verdict(log.place).is_whole:
+                unseen.append(at)
+    assert unseen == []
+    path.write_bytes(data)
+    await asyncio.to_thread(log.close)
+    assert path.stat().st_size == length
 
 
 async def test_what_a_crash_left_behind_the_tip_is_kept_or_cut_off(tmp_path: Path) -> None:

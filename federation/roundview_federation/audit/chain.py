@@ -12,21 +12,34 @@ import orjson
 
 from roundview_identity.keys import Keys
 
-START = bytes(32)
-"""What the first record of all follows."""
-
+_START = bytes(32)
 _TIP = b"%08d %015d %015d %s"
+_TIP_OF = b"%04d "
+"""What stands before the end of any chain but the first."""
+
 _MAC_BYTES = 32
+
+TIP_FILE = "tip"
 
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The end of the log: the segment, its bytes, the number and the link of the last record."""
+    """The end of a chain: the segment, its bytes, the number and the link of the last record."""
 
     segment: int = 0
     size: int = 0
     number: int = 0
-    link: bytes = START
+    link: bytes = _START
+    chain: int = 1
+
+    @classmethod
+    def start(cls, chain: int) -> Tip:
+        """Returns what the first record of a chain follows.
+
+        >>> Tip.start(1) == Tip()
+        True
+        """
+        return cls(link=(chain - 1).to_bytes(len(_START), "big"), chain=chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +80,13 @@ class Chain:
         return b"%d %s %s\n" % (number, link.hex().encode(), body), link
 
     def tip(self, tip: Tip) -> bytes:
-        """Returns the end of the log, signed, always of one length."""
-        said = _TIP % (tip.segment, tip.size, tip.number, tip.link.hex().encode())
+        """Returns the end of a chain, signed, always of one length."""
+        said = (_TIP_OF % tip.chain if tip.chain > 1 else b"") + _TIP % (
+            tip.segment,
+            tip.size,
+            tip.number,
+            tip.link.hex().encode(),
+        )
         return b"%s %s\n" % (said, hmac.new(self._tip_key, said, sha256).hexdigest().encode())
 
     def read_tip(self, line: bytes) -> Tip | None:
@@ -77,8 +95,9 @@ class Chain:
         expected = hmac.new(self._tip_key, said, sha256).hexdigest().encode()
         if not line.endswith(b"\n") or not hmac.compare_digest(mac, expected):
             return None
-        segment, size, number, link = said.split(b" ")
-        return Tip(int(segment), int(size), int(number), bytes.fromhex(link.decode()))
+        *chain, segment, size, number, link = said.split(b" ")
+        where = (int(segment), int(size), int(number), bytes.fromhex(link.decode()))
+        return Tip(*where, *map(int, chain))
 
 
 def record_of(line: bytes) -> Record | None:
@@ -95,6 +114,22 @@ def record_of(line: bytes) -> Record | None:
     if read.hex().encode() != link:
         return None
     return Record(int(number), read, body)
+
+
+def chain_folder(folder: Path, chain: int) -> Path:
+    """Returns the folder of a chain: the log's own is that of the first.
+
+    >>> chain_folder(Path("audit"), 2).as_posix()
+    'audit/chain-0002'
+    """
+    return folder if chain == 1 else folder / f"chain-{chain:04d}"
+
+
+def chains(folder: Path) -> list[int]:
+    """Returns the numbers of the chains of a log that are there, in order."""
+    found = (path.name.partition("-")[2] for path in folder.glob("chain-[0-9]*"))
+    first = [1] if (folder / TIP_FILE).exists() or segments(folder) else []
+    return first + sorted(int(one) for one in found if one.isdigit())
 
 
 def segment_path(folder: Path, segment: int) -> Path:

@@ -1,10 +1,12 @@
-"""Decides how records reach the disk: whole groups, behind each other, from several processes."""
+"""Decides how records reach the disk: whole groups behind each other, in a chain per process."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,20 +15,38 @@ from typing import Any
 import orjson
 
 from roundview_catalog.errors import AccessError
-from roundview_federation.audit.chain import Chain, Tip, record_of, segment_path, segments
+from roundview_federation.audit.chain import (
+    TIP_FILE,
+    Chain,
+    Tip,
+    chain_folder,
+    record_of,
+    segment_path,
+    segments,
+)
 
-TIP_FILE = "tip"
-VERSION = 1
+VERSION = 2
 _SEGMENT_BYTES = 64 * 2**20
+_AHEAD_BYTES = 2**20
 _MOST_TIP_BYTES = 512
-_NOTHING = b"-"
+_MOST_CHAINS = 9_999
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Records as they will stand behind a tip, and the tip behind them."""
+
+    data: bytes
+    before: Tip
+    tip: Tip
 
 
 class AuditFiles:
-    """Appends records to the segments of a folder, which processes share.
+    """Appends records to the segments of a chain that belongs to this process alone.
 
-    Methods belong to one thread. A group is on disk, and the tip moved behind it, when `append`
-    returns; what a crash left behind the tip is kept as far as its links are ours.
+    It is the first chain of the folder that no living process has; what a crash left behind its
+    tip is kept as far as its links are ours. Methods belong to one thread, but for `tip` and
+    `joined`, which touch no file.
     """
 
     def __init__(
@@ -38,100 +58,141 @@ class AuditFiles:
         keep_days: int,
         segment_bytes: int = _SEGMENT_BYTES,
     ) -> None:
-        self._folder = folder
+        self.is_new = False
+        """whether the chain was begun here, so that nobody else knows of it yet"""
+        self._log_folder = folder
         self._chain = chain
         self._clock = clock
         self._keep_days = keep_days
         self._segment_bytes = segment_bytes
+        self._folder = folder
         self._tip_file = -1
         self._file = -1
-        self._segment = 0
-        self._moved = (_NOTHING, Tip())
+        self._path = folder
+        self._inode = 0
+        self._allocated = 0
+        self._tip: Tip | None = None
 
-    def append(self, bodies: Callable[[int], Iterable[bytes]]) -> Tip:
-        """Writes what `bodies(segment)` returns as one group and returns the new tip.
+    @property
+    def tip(self) -> Tip | None:
+        """Returns behind what a group can be joined at once; None where `ready` has work to do."""
+        tip = self._tip
+        return tip if tip is not None and tip.size < self._segment_bytes else None
 
-        Raises OSError where the disk refuses and AccessError where the log is not what the tip
-        says; nothing of the group stays then.
+    def ready(self) -> Tip:
+        """Returns behind what a group can be joined: the chain is claimed, opened and recovered.
+
+        Raises OSError where the disk refuses and AccessError where the log is not what its tip
+        says.
         """
-        if self._tip_file < 0:
-            self._tip_file = self._open_tip()
-        fcntl.flock(self._tip_file, fcntl.LOCK_EX)
         try:
-            tip = self._write(self._ready(), bodies)
-        finally:
-            fcntl.flock(self._tip_file, fcntl.LOCK_UN)
-        return tip
+            if self._tip is None:
+                self._tip = self._opened(self._claimed())
+            if self._tip.size >= self._segment_bytes:
+                self._tip = self._next_segment(self._tip)
+        except BaseException:
+            self._release()
+            raise
+        return self._tip
 
-    def close(self) -> None:
-        """Closes the files."""
-        for descriptor in (self._tip_file, self._file):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._tip_file = self._file = -1
-        self._segment, self._moved = 0, (_NOTHING, Tip())
-
-    # -- under the lock ------------------------------------------------------------------------
-
-    def _ready(self) -> Tip:
-        """Returns the tip of a log to which a group can be appended."""
-        read = os.pread(self._tip_file, _MOST_TIP_BYTES, 0)
-        written, tip = self._moved
-        if read != written:
-            # Another process wrote, or this is the first group of this one.
-            if not read and not segments(self._folder):
-                return self._next_segment(Tip())
-            tip = self._opened(read)
-        found = os.fstat(self._file)
-        if found.st_size < tip.size or not found.st_nlink:
-            raise changed()
-        if found.st_size > tip.size:
-            tip = self._adopt(tip, found.st_size)
-        return self._next_segment(tip) if tip.size >= self._segment_bytes else tip
-
-    def _opened(self, read: bytes) -> Tip:
-        """Returns the tip that was read, the segment that it names open."""
-        tip = self._chain.read_tip(read)
-        if tip is None:
-            raise changed()
-        if tip.segment != self._segment:
-            if self._file >= 0:
-                os.close(self._file)
-                self._file = -1
-            try:
-                self._file = os.open(
-                    segment_path(self._folder, tip.segment), os.O_RDWR | os.O_CLOEXEC
-                )
-            except FileNotFoundError:
-                raise changed() from None
-            self._segment = tip.segment
-        return tip
-
-    def _write(self, tip: Tip, bodies: Callable[[int], Iterable[bytes]]) -> Tip:
+    def joined(self, bodies: Iterable[bytes], tip: Tip) -> Group:
+        """Returns records linked behind a tip."""
         number, link, lines = tip.number, tip.link, []
-        for body in bodies(tip.segment):
+        for body in bodies:
             number += 1
             line, link = self._chain.line(link, number, body)
             lines.append(line)
-        group = b"".join(lines)
+        data = b"".join(lines)
+        return Group(data, tip, Tip(tip.segment, tip.size + len(data), number, link, tip.chain))
+
+    def write(self, group: Group) -> None:
+        """Writes a group and moves the tip behind it: it is on disk when this returns.
+
+        Raises what `ready` does; nothing of the group stays then.
+        """
         try:
-            _write_all(self._file, group, tip.size)
-            return self._move(Tip(tip.segment, tip.size + len(group), number, link))
-        except OSError:
-            # Half a group must not stand before the next one.
-            os.ftruncate(self._file, tip.size)
+            self._be_there(group.before)
+            self._write(group)
+        except BaseException:
+            self._release()
             raise
 
-    def _move(self, tip: Tip) -> Tip:
-        # Not synced: after a power cut it is at most older than the records, which are adopted.
-        written = self._chain.tip(tip)
-        os.pwrite(self._tip_file, written, 0)
-        self._moved = (written, tip)
-        return tip
+    def close(self) -> None:
+        """Closes the files; the chain is free for another process."""
+        tip = self._tip
+        if tip is not None and self._allocated > tip.size:
+            os.ftruncate(self._file, tip.size)
+        self._release()
 
-    def _adopt(self, tip: Tip, size: int) -> Tip:
+    # -- with the chain claimed ----------------------------------------------------------------
+
+    def _claimed(self) -> int:
+        """Returns the first chain that nobody has, which is ours until its tip is closed."""
+        for number in range(1, _MOST_CHAINS + 1):
+            folder = chain_folder(self._log_folder, number)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            tip_file = os.open(folder / TIP_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(tip_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(tip_file)
+                continue
+            self._folder, self._tip_file = folder, tip_file
+            return number
+        raise AccessError("too many processes write the audit log", code="RV310")
+
+    def _opened(self, number: int) -> Tip:
+        """Returns the tip of the claimed chain, the segment that it names open."""
+        read = os.pread(self._tip_file, _MOST_TIP_BYTES, 0)
+        if not read and not segments(self._folder):
+            self.is_new = True
+            return self._next_segment(Tip.start(number))
+        tip = self._chain.read_tip(read)
+        if tip is None or tip.chain != number:
+            raise changed()
+        self._path = segment_path(self._folder, tip.segment)
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise changed() from None
+        found = os.fstat(self._file)
+        self._inode, self._allocated = found.st_ino, found.st_size
+        if found.st_size < tip.size:
+            raise changed()
+        # Room that was made ahead is zeros.
+        behind = os.pread(self._file, found.st_size - tip.size, tip.size).rstrip(b"\0")
+        return self._adopt(tip, behind) if behind else tip
+
+    def _be_there(self, tip: Tip) -> None:
+        """Raises AccessError where the segment was removed, moved away or cut off."""
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            raise changed() from None
+        if found.st_ino != self._inode or found.st_size < tip.size:
+            raise changed()
+
+    def _write(self, group: Group) -> Tip:
+        end = group.tip.size
+        if end > self._allocated:
+            # A group that changes nothing but bytes is on disk in half the time. Without room for
+            # more than the group, the group itself may still have some.
+            with suppress(OSError):
+                os.posix_fallocate(self._file, group.before.size, len(group.data) + _AHEAD_BYTES)
+                self._allocated = end + _AHEAD_BYTES
+        try:
+            _write_all(self._file, group.data, group.before.size)
+            # Not synced: after a power cut it is at most older than the records, which are adopted.
+            os.pwrite(self._tip_file, self._chain.tip(group.tip), 0)
+        except OSError:
+            # Half a group must not stand before the next one.
+            os.ftruncate(self._file, group.before.size)
+            raise
+        self._tip = group.tip
+        return group.tip
+
+    def _adopt(self, tip: Tip, behind: bytes) -> Tip:
         """Keeps the records behind the tip that a crash left whole, and cuts off the rest."""
-        behind = os.pread(self._file, size - tip.size, tip.size)
         number, link, kept = tip.number, tip.link, 0
         for line in behind.split(b"\n")[:-1]:
             record = record_of(line)
@@ -140,36 +201,43 @@ class AuditFiles:
             if record.link != self._chain.link(link, record.number, record.body):
                 break
             number, link, kept = record.number, record.link, kept + len(line) + 1
-        os.ftruncate(self._file, tip.size + kept)
+        self._allocated = tip.size + kept
+        os.ftruncate(self._file, self._allocated)
         told = {"is": "recovered", "at": self._now(), "cut_bytes": len(behind) - kept}
-        found = Tip(tip.segment, tip.size + kept, number, link)
-        return self._write(found, lambda _: [orjson.dumps(told)])
+        found = Tip(tip.segment, self._allocated, number, link, tip.chain)
+        return self._write(self.joined([orjson.dumps(told)], found))
 
     def _next_segment(self, tip: Tip) -> Tip:
-        number = tip.segment + 1
-        path = segment_path(self._folder, number)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_TRUNC, 0o600)
         if self._file >= 0:
+            os.ftruncate(self._file, tip.size)
             os.close(self._file)
-        self._file, self._segment = descriptor, number
+            self._file = -1
+        number = tip.segment + 1
+        self._path = segment_path(self._folder, number)
+        mode = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_TRUNC
+        self._file = os.open(self._path, mode, 0o600)
+        self._inode, self._allocated = os.fstat(self._file).st_ino, 0
         told = {
             "is": "segment",
             "at": self._now(),
             "segment": number,
             "version": VERSION,
+            "chain": tip.chain,
             "after": tip.link.hex(),
         }
         retired = self._retire(number)
         bodies = [orjson.dumps(told), *([orjson.dumps(retired)] if retired else [])]
         try:
-            fresh = self._write(Tip(number, 0, tip.number, tip.link), lambda _: bodies)
+            fresh = self._write(
+                self.joined(bodies, Tip(number, 0, tip.number, tip.link, tip.chain))
+            )
         except OSError:
-            path.unlink()
-            os.close(descriptor)
-            self._file, self._segment, self._moved = -1, 0, (_NOTHING, Tip())
+            self._path.unlink()
             raise
         os.fsync(self._tip_file)
         _sync_folder(self._folder)
+        if self.is_new:
+            _sync_folder(self._log_folder)
         return fresh
 
     def _retire(self, newest: int) -> dict[str, Any] | None:
@@ -187,9 +255,12 @@ class AuditFiles:
                 segment_path(self._folder, segment).unlink()
         return {"is": "retired", "at": self._now(), "through": last} if last else None
 
-    def _open_tip(self) -> int:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(self._folder / TIP_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _release(self) -> None:
+        for descriptor in (self._file, self._tip_file):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._tip_file = self._file = -1
+        self._tip, self._allocated = None, 0
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat()

@@ -22,7 +22,7 @@ class Pseudonyms:
     """Keeps a random key per customer; a pseudonym is made of it and of the root secret.
 
     When the key is dropped, nobody can tell any more whose records those of the pseudonym are.
-    Methods belong to one thread.
+    Methods belong to one thread, but for `remembered`, which is for another while that one waits.
     """
 
     def __init__(self, path: Path, keys: Keys) -> None:
@@ -50,6 +50,13 @@ class Pseudonyms:
             self._known.update(fresh)
             found |= fresh
         return found
+
+    def remembered(self, customers: Iterable[str]) -> dict[str, str] | None:
+        """Returns the pseudonyms of customers where all are in memory, None where one is not."""
+        try:
+            return {one: self._known[one] for one in customers}
+        except KeyError:
+            return None
 
     def known(self, customers: Iterable[str]) -> dict[str, str]:
         """Returns the pseudonyms of those customers who have one."""

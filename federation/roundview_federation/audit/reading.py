@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from heapq import merge
 from pathlib import Path
 from typing import Any
 
-from roundview_federation.audit.chain import Chain, Record, Tip, record_of, segment_path, segments
-from roundview_federation.audit.files import TIP_FILE
+from roundview_federation.audit.chain import (
+    TIP_FILE,
+    Chain,
+    Record,
+    Tip,
+    chain_folder,
+    chains,
+    record_of,
+    segment_path,
+    segments,
+)
 from roundview_federation.audit.log import AuditPlace
 
 Progress = Callable[[str, int, int | None], None]
@@ -39,6 +50,17 @@ class Verdict:
         if len(self.findings) < _MOST_FINDINGS:
             self.findings.append(what)
 
+    def add(self, other: Verdict, of: str) -> None:
+        """Adds what was found of a part, named behind what is wrong with it."""
+        self.records += other.records
+        self.segments += other.segments
+        self.heads += other.heads
+        self.recoveries += other.recoveries
+        self.first = min(filter(None, (self.first, other.first)), default="")
+        self.last = max(self.last, other.last)
+        for finding in other.findings:
+            self.found(finding + of)
+
 
 def verify(place: AuditPlace, chain: Chain, progress: Progress | None = None) -> Verdict:
     """Reads the whole log and says whether it is what was written.
@@ -46,19 +68,44 @@ def verify(place: AuditPlace, chain: Chain, progress: Progress | None = None) ->
     It is held against its own links, its tip, and the heads that were written elsewhere. Others
     may write meanwhile: what they add is not looked at.
     """
-    verdict = Verdict()
-    tip = _tip(place.folder, chain, verdict)
-    heads = _heads(place.heads, chain, verdict)
-    there = segments(place.folder)
+    whole, of_heads = Verdict(), Verdict()
+    heads = _heads(place.heads, chain, of_heads)
+    there = chains(place.folder)
+    for number in sorted({1, *there, *heads}):
+        verdict = _verified(place.folder, number, chain, heads[number], progress)
+        whole.add(verdict, f" of chain {number}" if number > 1 else "")
+    for number in sorted(set(range(1, max(there, default=1))).difference(there)):
+        whole.found(f"chain {number} is missing")
+    whole.add(of_heads, "")
+    return whole
+
+
+def records(folder: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
+    """Yields what the records say, those of all chains in the order of time; see `verify` first.
+
+    Each has the `number` of its `chain`.
+    """
+    told = [_told(folder, number, progress) for number in chains(folder)]
+    for _, record in merge(*told, key=lambda one: one[0]):
+        yield record
+
+
+def _verified(
+    folder: Path, number: int, chain: Chain, heads: dict[int, Tip], progress: Progress | None
+) -> Verdict:
+    """Returns what was found of one chain."""
+    verdict, own = Verdict(), chain_folder(folder, number)
+    tip = _tip(own, number, chain, verdict)
+    there = segments(own)
     if tip is None and there and verdict.is_whole:
         verdict.found("the tip is missing")
-    walk = _Walk(chain, tip, heads, verdict)
+    walk = _Walk(chain, number, tip, heads, verdict)
     for at, segment in enumerate(there):
         if at and segment != there[at - 1] + 1:
             verdict.found(f"segments are missing before {segment}")
         verdict.segments += 1
         walk.begin(segment)
-        with segment_path(place.folder, segment).open("rb") as file:
+        with segment_path(own, segment).open("rb") as file:
             for line in file:
                 walk.take(line)
                 if progress is not None and verdict.records % _EVERY == 0:
@@ -67,26 +114,32 @@ def verify(place: AuditPlace, chain: Chain, progress: Progress | None = None) ->
     return verdict
 
 
-def records(folder: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-    """Yields what the records say, in order, each with its `number`; see `verify` first."""
-    there = segments(folder)
+def _told(
+    folder: Path, chain: int, progress: Progress | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the records of a chain, each with a time that is never before those before it."""
+    own, at = chain_folder(folder, chain), ""
+    there = segments(own)
     for done, segment in enumerate(there):
         if progress is not None:
             progress("segments", done, len(there))
-        with segment_path(folder, segment).open("rb") as file:
+        with segment_path(own, segment).open("rb") as file:
             for line in file:
                 record = record_of(line.removesuffix(b"\n"))
                 if record is not None:
-                    yield {"number": record.number, **record.content}
+                    said = {**record.content, "chain": chain, "number": record.number}
+                    at = max(at, said.get("at", ""))
+                    yield at, said
 
 
 class _Walk:
-    """Follows the links through all segments."""
+    """Follows the links through all segments of a chain."""
 
     def __init__(
-        self, chain: Chain, tip: Tip | None, heads: dict[int, Tip], verdict: Verdict
+        self, chain: Chain, number: int, tip: Tip | None, heads: dict[int, Tip], verdict: Verdict
     ) -> None:
         self._chain = chain
+        self._start = Tip.start(number)
         self._tip = tip
         self._heads = heads
         self._verdict = verdict
@@ -147,7 +200,7 @@ class _Walk:
     def _before_first(self, record: Record) -> bytes:
         """Returns what the oldest record that is left follows, as it says itself."""
         if self._segment == 1:
-            return Tip().link
+            return self._start.link
         try:
             return bytes.fromhex(record.content["after"])
         except (ValueError, KeyError, TypeError):
@@ -159,18 +212,21 @@ class _Walk:
         return tip is not None and last is not None and last.number >= tip.number
 
 
-def _tip(folder: Path, chain: Chain, verdict: Verdict) -> Tip | None:
+def _tip(folder: Path, number: int, chain: Chain, verdict: Verdict) -> Tip | None:
     path = folder / TIP_FILE
-    if not path.exists():
+    line = path.read_bytes() if path.exists() else b""
+    if not line:
+        # One that was claimed and never written to.
         return None
-    tip = chain.read_tip(path.read_bytes())
-    if tip is None:
+    tip = chain.read_tip(line)
+    if tip is None or tip.chain != number:
         verdict.found("the tip is not what was written, or the root secret is another one")
+        return None
     return tip
 
 
-def _heads(path: Path, chain: Chain, verdict: Verdict) -> dict[int, Tip]:
-    found: dict[int, Tip] = {}
+def _heads(path: Path, chain: Chain, verdict: Verdict) -> defaultdict[int, dict[int, Tip]]:
+    found: defaultdict[int, dict[int, Tip]] = defaultdict(dict)
     if not path.exists():
         return found
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
@@ -178,7 +234,7 @@ def _heads(path: Path, chain: Chain, verdict: Verdict) -> dict[int, Tip]:
         if head is None:
             verdict.found(f"line {number} of the heads is not what was written")
         else:
-            found[head.number] = head
+            found[head.chain][head.number] = head
             verdict.heads += 1
     return found
 

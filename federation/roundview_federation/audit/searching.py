@@ -18,6 +18,7 @@ class Sighting:
     empty where nothing was noted of its end.
     """
 
+    chain: int
     number: int
     at: str
     actor: str
@@ -69,6 +70,7 @@ def _sighting(
     told: Mapping[str, Any], shape: Mapping[str, Any], status: str, *, is_certain: bool
 ) -> Sighting:
     return Sighting(
+        chain=told["chain"],
         number=told["number"],
         at=told["at"],
         actor=told["actor"],
