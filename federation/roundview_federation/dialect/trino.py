@@ -160,6 +160,8 @@ class _Rewriter:
         left, right = node.this, node.expression
         if _is_nothing(left) or _is_nothing(right):
             return _unknown()
+        if isinstance(right, exp.Any | exp.All):
+            return self.same(node)
         if not isinstance(node.parent, exp.Or | exp.Paren) or all(
             isinstance(side, exp.Column) or _is_known(side) for side in (left, right)
         ):
