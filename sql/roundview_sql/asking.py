@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from roundview_federation.federation import Federation
 from roundview_federation.request import Principal, Request
@@ -16,6 +14,7 @@ from roundview_federation.sql.arguments import Arguments
 from roundview_federation.sql.explained import as_text
 from roundview_sql.failures import WireError
 from roundview_sql.metadata.port import Metadata, MetadataSession, Parameter
+from roundview_sql.metadata.reading import read
 from roundview_sql.parameters import Said
 from roundview_sql.portals import Rows, of_table
 from roundview_sql.type_codes import TEXT, Column, column_of, declared, oid_of
@@ -119,9 +118,6 @@ class Asker:
 
     def _about_catalog(self, text: str) -> exp.Expr | None:
         """Returns the tree of a question about the catalog, None for any other."""
-        try:
-            tree = sqlglot.parse_one(text, read="postgres")
-        except (SqlglotError, RecursionError, ValueError):
-            # The gate says what is wrong with it.
-            return None
-        return tree if self._metadata.concerns(tree) else None
+        tree = read(text)
+        # What cannot be read is left to the gate, which says what is wrong with it.
+        return tree if tree is not None and self._metadata.concerns(tree) else None

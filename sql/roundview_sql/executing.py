@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,7 @@ from roundview_sql.session import Portal, Session, Statement
 from roundview_sql.type_codes import Column
 from roundview_sql.variables import KNOWN
 
+_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _INLINE: Final = 256
 """Up to so many rows are encoded at once; more are encoded in a thread."""
 
@@ -260,7 +262,7 @@ class Executor:
         if command.name == "all" and command.tag == "RESET":
             variables.reset()
             return command.tag
-        value = None if command.values is None else ", ".join(command.values)
+        value = None if command.values is None else ", ".join(_listed(command))
         if command.is_local and not self.session.transaction.is_open:
             told = "SET LOCAL can only be used in transaction blocks"
             self.client.put(
@@ -301,6 +303,19 @@ class Executor:
             self.client.put(messages.fields(b"N", one))
         transaction.notices.clear()
         return tag
+
+
+def _listed(command: Set) -> Sequence[str]:
+    """Returns the values of a setting; schemas are kept as they are quoted."""
+    values = command.values or ()
+    if command.name.lower() != "search_path":
+        return values
+    return [one if _PLAIN.fullmatch(one) else _quoted(one) for one in values]
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 async def encoded(

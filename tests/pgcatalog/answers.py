@@ -54,6 +54,7 @@ class Client:
     def __init__(self, dsn: str) -> None:
         self._connection = psycopg.connect(dsn, autocommit=True)
         self._raw = self._connection.pgconn
+        self._connection.execute('SET search_path TO "$user", c360')
         self._objects: Mapping[str, str] = {}
         rows = self.answer(Statement("", _OBJECTS)).rows
         self._objects = {str(oid): str(name) for oid, name in rows if int(oid or 0) >= FIRST_OID}
@@ -101,8 +102,8 @@ class Client:
         return text
 
 
-def same(ours: Answer, theirs: Answer, text: str) -> bool:
-    """Tells whether two answers are the same; rows in order where an order by names is asked for."""
+def same(ours: Answer, theirs: Answer) -> bool:
+    """Tells whether two answers are the same, in whatever order their rows are."""
     if ours.sqlstate or theirs.sqlstate:
         return ours.sqlstate == theirs.sqlstate
     if ours.columns != theirs.columns:

@@ -64,7 +64,7 @@ async def doors(federation: Federation, oracle_port: int) -> AsyncIterator[Doors
     async with serving(federation) as port:
         ours = f"host=127.0.0.1 port={port} user=demo dbname=c360 sslmode=disable"
         await make_tables(federation, oracle_port)
-        yield Doors(federation, ours, dsn(oracle_port, path=f'"$user",{SCHEMA}'))
+        yield Doors(federation, ours, dsn(oracle_port))
 
 
 @asynccontextmanager

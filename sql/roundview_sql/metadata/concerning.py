@@ -15,7 +15,7 @@ _REGISTERED = frozenset(
     ["regclass", "regtype", "regproc", "regnamespace", "regrole", "regprocedure", "oid", "name"]
 )
 _OF_CATALOG = ("pg_", "has_", "to_reg", "obj_description", "col_description", "shobj_description",
-               "format_type", "quote_ident", "inet_", "txid_", "getdatabaseencoding",
+               "format_type", "quote_", "parse_ident", "inet_", "txid_", "getdatabaseencoding",
                "_pg_", "aclexplode", "acldefault", "row_security_active")  # fmt: skip
 
 

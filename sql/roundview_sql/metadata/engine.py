@@ -94,7 +94,10 @@ class CatalogEngine:
                     kind="VIEW",
                     expression=tree,
                 )
-                self._database.cursor().execute(made.sql(dialect="duckdb"))
+                try:
+                    self._database.cursor().execute(made.sql(dialect="duckdb"))
+                except duckdb.Error as error:
+                    raise failure(error) from error
                 self._views.add(key)
 
     def _fill(self) -> None:
@@ -175,11 +178,16 @@ def _set(name: str, *, is_map: bool = False) -> str:
 
 
 def _empty(relation: Relation, reference: Reference) -> pa.Table:
-    fields = [
-        (one.name, _ARROW.get(reference.base(one.oid), pa.string()))
-        for one in relation.columns.values()
-    ]
+    fields = [(one.name, _held(one.oid, reference)) for one in relation.columns.values()]
     return pa.schema(fields).empty_table()
+
+
+def _held(oid: int, reference: Reference) -> pa.DataType:
+    oid = reference.base(oid)
+    known = reference.types.get(oid)
+    if known is not None and known.category == "A" and known.element:
+        return pa.list_(_held(known.element, reference))
+    return _ARROW.get(oid, pa.string())
 
 
 def _spellings(tables: Mapping[str, pa.Table], reference: Reference) -> pa.Table:
@@ -203,4 +211,5 @@ _ARROW: Final = {
     22: pa.list_(pa.int16()), 30: pa.list_(pa.int64()), 1028: pa.list_(pa.int64()),
     1009: pa.list_(pa.string()), 1034: pa.list_(pa.string()), 1003: pa.list_(pa.string()),
     1002: pa.list_(pa.string()), 1005: pa.list_(pa.int16()), 1184: pa.timestamp("us", "UTC"),
+    1021: pa.list_(pa.float32()),
 }  # fmt: skip

@@ -147,7 +147,9 @@ CREATE MACRO pg.format_type(_oid, _typmod) AS
          WHEN _oid IN (1560, 1562) THEN pg.rv_type(_oid) || '(' || _typmod || ')'
          ELSE coalesce(pg.rv_type(_oid), '???') END;
 CREATE MACRO pg.pg_get_constraintdef(_oid) AS pg.rv_definition('constraint', _oid, 0),
-    (_oid, _pretty) AS pg.rv_definition('constraint', _oid, 0);
+    (_oid, _pretty) AS coalesce(
+        CASE WHEN _pretty THEN pg.rv_definition('constraint', _oid, 1) END,
+        pg.rv_definition('constraint', _oid, 0));
 CREATE MACRO pg.pg_get_indexdef(_oid) AS
     (SELECT replace(_d.definition, chr(1), 'c360.') FROM pg.definitions AS _d
      WHERE _d.kind = 'index' AND _d.oid = _oid AND _d.number = 0),
@@ -208,10 +210,18 @@ CREATE MACRO pg.rv_is_super(_role) AS
      WHERE CAST(_r.oid AS VARCHAR) = CAST(_role AS VARCHAR) OR _r.rolname = CAST(_role AS VARCHAR));
 CREATE MACRO pg.has_table_privilege(_oid, _wanted) AS pg.rv_table_right(_oid, _wanted),
     (_role, _oid, _wanted) AS pg.rv_is_super(_role) OR pg.rv_table_right(_oid, _wanted);
-CREATE MACRO pg.has_any_column_privilege(_oid, _wanted) AS pg.rv_table_right(_oid, _wanted),
-    (_role, _oid, _wanted) AS pg.rv_is_super(_role) OR pg.rv_table_right(_oid, _wanted);
-CREATE MACRO pg.has_column_privilege(_oid, _column, _wanted) AS pg.rv_table_right(_oid, _wanted),
-    (_role, _oid, _column, _wanted) AS pg.rv_is_super(_role) OR pg.rv_table_right(_oid, _wanted);
+CREATE MACRO pg.rv_column_right(_oid, _column, _wanted) AS
+    pg.rv_table_right(_oid, _wanted) OR coalesce(
+        (SELECT bool_or(pg.rv_granted(_a.attacl, _wanted, MAP {
+             'SELECT': 'r', 'INSERT': 'a', 'UPDATE': 'w', 'REFERENCES': 'x'}))
+         FROM pg.pg_attribute AS _a WHERE _a.attrelid = _oid AND _a.attacl IS NOT NULL
+         AND (_column = '' OR _column IN (_a.attname, CAST(_a.attnum AS VARCHAR)))), false);
+CREATE MACRO pg.has_any_column_privilege(_oid, _wanted) AS pg.rv_column_right(_oid, '', _wanted),
+    (_role, _oid, _wanted) AS pg.rv_is_super(_role) OR pg.rv_column_right(_oid, '', _wanted);
+CREATE MACRO pg.has_column_privilege(_oid, _column, _wanted) AS
+    pg.rv_column_right(_oid, CAST(_column AS VARCHAR), _wanted),
+    (_role, _oid, _column, _wanted) AS
+    pg.rv_is_super(_role) OR pg.rv_column_right(_oid, CAST(_column AS VARCHAR), _wanted);
 CREATE MACRO pg.has_sequence_privilege(_oid, _wanted) AS pg.rv_table_right(_oid, _wanted),
     (_role, _oid, _wanted) AS pg.rv_is_super(_role) OR pg.rv_table_right(_oid, _wanted);
 CREATE MACRO pg.rv_schema_right(_oid, _wanted) AS
@@ -289,6 +299,13 @@ CREATE MACRO pg._pg_interval_type(_type, _typmod) AS CAST(NULL AS VARCHAR);
 CREATE MACRO pg._pg_index_position(_index, _number) AS
     (SELECT list_position(_i.indkey, _number) FROM pg.pg_index AS _i WHERE _i.indexrelid = _index);
 
+CREATE MACRO pg.row_security_active(_oid) AS CASE WHEN _oid IS NOT NULL THEN false END;
+CREATE MACRO pg.nameconcatoid(_name, _oid) AS
+    left(_name, 62 - length(CAST(_oid AS VARCHAR))) || '_' || CAST(_oid AS VARCHAR);
+CREATE MACRO pg.regexp_match(_text, _pattern) AS
+    CASE WHEN regexp_matches(_text, _pattern)
+         THEN [regexp_extract(_text, _pattern, CASE WHEN contains(_pattern, '(') THEN 1 ELSE 0 END)]
+    END;
 CREATE MACRO pg.pg_encoding_to_char(_number) AS
     CASE _number WHEN 6 THEN 'UTF8' WHEN 0 THEN 'SQL_ASCII' ELSE '' END;
 CREATE MACRO pg.pg_char_to_encoding(_name) AS

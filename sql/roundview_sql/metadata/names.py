@@ -84,6 +84,8 @@ class Names:
             if len(functions) > 1:
                 raise WireError("42725", f'more than one function named "{said}"')
             return functions[0].oid if functions else None
+        if type_ == _PROCEDURE:
+            return self._reference.procedures.get("".join(said.lower().split()))
         if type_ == _ROLE:
             return self._reference.roles.get(name)
         return None

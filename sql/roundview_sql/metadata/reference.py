@@ -184,6 +184,12 @@ class Reference:
         return {text: oid for (kind, oid, _), text in self.definitions.items() if kind == "type"}
 
     @cached_property
+    def procedures(self) -> Mapping[str, int]:
+        """Returns the OIDs of functions by name and types: `mod(integer,integer)`."""
+        found = self.definitions.items()
+        return {text: oid for (kind, oid, _), text in found if kind == "procedure"}
+
+    @cached_property
     def roles(self) -> Mapping[str, int]:
         """Returns the OIDs of roles."""
         return {name: oid for oid, name in self.rows("pg_authid", "oid", "rolname")}

@@ -50,7 +50,7 @@ class Binder:
         self.is_described = parameters is None
         self.reads_settings = False
         self.names = Names(reference, engine.own, session)
-        self.casts = Casts(reference, self.names.find)
+        self.casts = Casts(reference, self.names.find, self._settle)
         self.calls = Calls(reference, self.casts, engine.macros)
         self.expressions = Expressions(self)
         self.queries = Queries(self)
@@ -114,8 +114,6 @@ class Binder:
 
     def coerced(self, value: Typed, oid: int, typmod: int = -1) -> Typed:
         """Returns a value as a type; a parameter without one takes it."""
-        if value.parameter and value.is_unknown:
-            self._oids.setdefault(value.parameter, oid)
         return self.casts.cast(value, oid, typmod)
 
     def settled(self, value: Typed) -> Typed:
@@ -125,6 +123,10 @@ class Binder:
     def said(self, value: Typed) -> str | None:
         """Returns the text of a constant."""
         return value.node.name if isinstance(value.node, exp.Literal) else None
+
+    def _settle(self, parameter: int, oid: int) -> None:
+        if oid != codes.UNKNOWN:
+            self._oids.setdefault(parameter, oid)
 
     def _values(self, made: exp.Expr) -> dict[str, Said]:
         values: dict[str, Said] = {}

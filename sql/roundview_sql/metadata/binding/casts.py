@@ -9,11 +9,19 @@ from typing import Final
 
 from sqlglot import exp
 
+from roundview_federation.dialect.array_texts import array_items
 from roundview_sql import type_codes as codes
 from roundview_sql.failures import WireError, unsupported
-from roundview_sql.metadata.binding.typed import Typed, call, folded, macro, number, text
+from roundview_sql.metadata.binding.typed import (
+    Typed,
+    call,
+    folded,
+    macro,
+    named,
+    number,
+    text,
+)
 from roundview_sql.metadata.reference import CATALOG, Reference
-from roundview_sql.parameters import array_items
 
 REGPROCEDURE, REGOPER, REGROLE = 2202, 2203, 4096
 ANYARRAY, ANYELEMENT, ANYNONARRAY, ANYENUM, ANY = 2277, 2283, 2776, 3500, 2276
@@ -56,14 +64,26 @@ _SPELLED: Final[Mapping[exp.DType, str]] = MappingProxyType(
 
 
 class Casts:
-    """Converts expressions between types; `lookup` finds the OID of a name of a registered type."""
+    """Converts expressions between types.
 
-    def __init__(self, reference: Reference, lookup: Callable[[int, str], int]) -> None:
+    `lookup` finds the OID of a name of a registered type, `settle` is told what an open parameter
+    becomes.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        lookup: Callable[[int, str], int],
+        settle: Callable[[int, int], None],
+    ) -> None:
         self._reference = reference
         self._lookup = lookup
+        self._settle = settle
 
     def cast(self, value: Typed, oid: int, typmod: int = -1) -> Typed:
         """Returns a value as another type."""
+        if value.parameter and value.is_unknown:
+            self._settle(value.parameter, oid)
         target, source = self._reference.base(oid), self._reference.base(value.oid)
         node = self._converted(value, source, target)
         return Typed(node, oid, typmod, is_constant=value.is_constant)
@@ -168,13 +188,26 @@ class Casts:
         if target in _TEXTS:
             shown = self._text(node, source)
             return call("left", shown, number(1)) if target == codes.CHAR else shown
-        if source in VECTORS and self.element(target):
-            return self._plain(node, target)
+        if self.element(source) and self.element(target):
+            return self._each(node, self.element(source), self.element(target), target)
         if source == codes.BOOL or target == codes.BOOL or self.element(target):
             return self._plain(node, target)
         if source in _WHOLE and target in _WHOLE:
             return node
         return self._plain(node, target)
+
+    def _each(self, node: exp.Expr, source: int, target: int, array: int) -> exp.Expr:
+        """Returns a list whose elements become another type."""
+        if not (source in REGISTERED and target in _TEXTS):
+            return self._plain(node, array)
+        one = exp.to_identifier("rv_one")
+        unnested = exp.Select(expressions=[named(call("unnest", node), one.name)])
+        shown = exp.Select(expressions=[self._text(exp.Column(this=one), source)])
+        inner = exp.Subquery(this=unnested, alias=exp.TableAlias(this=exp.to_identifier("rv_each")))
+        shown.set("from_", exp.From(this=inner))
+        is_null = exp.Is(this=node.copy(), expression=exp.Null())
+        made = exp.Array(expressions=[shown])
+        return exp.Case(ifs=[exp.If(this=exp.Not(this=is_null), true=made)])
 
     def _plain(self, node: exp.Expr, target: int) -> exp.Expr:
         return exp.Cast(this=node, to=self.engine(target))

@@ -60,7 +60,7 @@ class Expressions:
             exp.Greatest: self._several, exp.Least: self._several, exp.Nullif: self._nullif,
             exp.Filter: self._filter, exp.Window: self._window, exp.Tuple: self._tuple,
             exp.Interval: self._interval, exp.Select: self._select, exp.Union: self._select,
-            exp.AtTimeZone: self._inner, exp.If: self._case,
+            exp.If: self._case,
         }  # fmt: skip
 
     def bind(self, node: exp.Expr, scope: Scope) -> Typed:
@@ -151,9 +151,6 @@ class Expressions:
             exp.Paren(this=inner.node), inner.oid, inner.typmod, inner.origin, inner.fields
         )
 
-    def _inner(self, node: exp.Expr, scope: Scope) -> Typed:
-        return self.bind(node.this, scope)
-
     def _collate(self, node: exp.Expr, scope: Scope) -> Typed:
         return self.bind(node.this, scope)
 
@@ -236,8 +233,8 @@ class Expressions:
         element = self._casts.element(value.oid)
         if not element:
             raise WireError("42804", "only arrays have elements")
-        # The parser has taken one from it; vectors begin at 0, lists at 1.
-        first = 2 if value.oid in VECTORS else 1
+        # The parser has taken one from a place that it knows to be a number; vectors begin at 0.
+        first = (value.oid in VECTORS) + _is_moved(place)
         at = self.bind(place, scope).node
         index = exp.Add(this=exp.Paren(this=at), expression=number(first))
         return Typed(call("list_extract", value.node, index), element)
@@ -369,6 +366,12 @@ class Expressions:
             order.set("this", last.copy())
             node.set("expressions", [*node.expressions[:-1], order])
         return node
+
+
+def _is_moved(place: exp.Expr) -> bool:
+    if isinstance(place, exp.Column):
+        return False
+    return all(isinstance(one.parent, exp.Cast) for one in place.find_all(exp.Column))
 
 
 def _literal(node: exp.Expr, scope: Scope) -> Typed:

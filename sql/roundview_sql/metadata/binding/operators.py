@@ -46,6 +46,12 @@ class Operators:
 
     def bind(self, node: exp.Expr, scope: Scope) -> Typed | None:
         """Returns what an operator gives, None for what is none."""
+        found = self._bound(node, scope)
+        if found is not None and node.args.get("negate"):
+            return Typed(_paren(exp.Not(this=_paren(found.node))), codes.BOOL)
+        return found
+
+    def _bound(self, node: exp.Expr, scope: Scope) -> Typed | None:
         if isinstance(node, exp.And | exp.Or | exp.Not):
             return self._logic(node, scope)
         if isinstance(node, exp.Is):
@@ -101,6 +107,8 @@ class Operators:
 
     def _compared(self, node: exp.Expr, scope: Scope) -> Typed:
         right = node.expression
+        if isinstance(right, exp.Anonymous) and str(right.this).lower() == "all":
+            right = exp.All(this=right.expressions[0])
         if isinstance(right, exp.Any | exp.All):
             return self._any(node, right, scope)
         left_value, right_value = self.alike(self._bind(node.this, scope), self._bind(right, scope))

@@ -184,10 +184,8 @@ class Queries:
             expression=self._as(right, right_outputs, outputs),
             distinct=node.args.get("distinct"),
         )
-        # What stands above a set operation sees one query.
-        wrapped = exp.select("*").from_(exp.Subquery(this=made, alias=_alias("rv_both")))
-        self._ordered(node, wrapped, tuple(outputs), scope)
-        return wrapped, tuple(outputs)
+        self._ordered(node, made, tuple(outputs), scope)
+        return made, tuple(outputs)
 
     def _as(self, query: exp.Expr, found: tuple[Output, ...], wanted: list[Output]) -> exp.Expr:
         """Returns a query whose columns have the types of the whole."""

@@ -79,7 +79,7 @@ class Relations:
         joins = [
             self.join(one, scope)
             for one in (
-                *((node.this.args.get("joins") or ()) if isinstance(node.this, exp.Table) else ()),
+                *(() if is_joined(node.this) else node.this.args.get("joins") or ()),
                 *(node.args.get("joins") or ()),
             )
         ]
@@ -164,6 +164,8 @@ class Relations:
                 made.set("expressions", [*made.expressions, named(number(1), "ordinality")])
                 outputs = (*outputs, Output("ordinality", codes.INT8))
             return made, outputs
+        if called.name == "unnest" and len(called.arguments) > 1:
+            return self._beside(called, scope)
         values, oid, fields = self._queries.many(called, scope)
         expressions: list[exp.Expr] = []
         inner = call("unnest", values)
@@ -180,6 +182,19 @@ class Relations:
             places = call("unnest", call("range", number(1), size))
             expressions.append(named(places, "ordinality"))
             outputs = (*outputs, Output("ordinality", codes.INT8))
+        return exp.Select(expressions=expressions), outputs
+
+    def _beside(self, called: Call, scope: Scope) -> Made:
+        """Returns the elements of several arrays beside each other."""
+        found = [
+            self._queries.many(Call("", called.name, (one,)), scope) for one in called.arguments
+        ]
+        names = [f"{called.name}_{at}" for at in range(len(found))]
+        expressions = [
+            named(call("unnest", values), name)
+            for (values, _, _), name in zip(found, names, strict=True)
+        ]
+        outputs = tuple(Output(name, oid) for (_, oid, _), name in zip(found, names, strict=True))
         return exp.Select(expressions=expressions), outputs
 
     def _single(self, called: Call, scope: Scope, alias: str) -> Made:
