@@ -61,9 +61,10 @@ Handler = Callable[["Translator", exp.Expr], Value]
 
 def _column(translator: Translator, node: exp.Expr) -> Value:
     table, name = node.args["table"].args["this"], node.args["this"].args["this"]
-    found = node.copy() if node.parent is None else node
-    value = Value(found, translator.columns[table][name], node)
     beside = node.meta.get(MERGED, ())
+    found = node.copy() if node.parent is None or beside else node
+    found.meta.pop(MERGED, None)
+    value = Value(found, translator.columns[table][name], node)
     return joined(value, [translator.columns[alias][column] for alias, column in beside])
 
 
