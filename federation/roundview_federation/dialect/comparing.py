@@ -82,14 +82,6 @@ def same_types(values: Sequence[Value], what: str, source: exp.Expr) -> list[Val
     return [coerce(value, type_) for value in values]
 
 
-def joined(value: Value, beside: Sequence[PgType]) -> Value:
-    """Returns a column of JOIN … USING in the common type of all that it is made of."""
-    if all(type_ == value.type for type_ in beside):
-        return value
-    typed = (Value(exp.Null(), type_, value.source) for type_ in beside)
-    return same_types([value, *typed], "JOIN/USING", value.source)[0]
-
-
 def distinct(kind: type[exp.Expr], left: Value, right: Value, source: exp.Expr) -> Value:
     """Returns the truth of IS [NOT] DISTINCT FROM."""
     if left.type is ROW or right.type is ROW:

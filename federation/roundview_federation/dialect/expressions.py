@@ -17,7 +17,6 @@ from roundview_federation.dialect.comparing import (
     distinct,
     is_,
     is_in,
-    joined,
     matched,
     nullif,
     same_types,
@@ -29,7 +28,6 @@ from roundview_federation.dialect.grouping import bare
 from roundview_federation.dialect.literals import number_type
 from roundview_federation.dialect.patterns import first_match, searched
 from roundview_federation.dialect.refusal import FUNCTION, TYPES, refuse, unsupported
-from roundview_federation.dialect.scopes import MERGED
 from roundview_federation.dialect.series import series_rows, unnested
 from roundview_federation.dialect.targets import target
 from roundview_federation.dialect.types import (
@@ -61,11 +59,9 @@ Handler = Callable[["Translator", exp.Expr], Value]
 
 def _column(translator: Translator, node: exp.Expr) -> Value:
     table, name = node.args["table"].args["this"], node.args["this"].args["this"]
-    beside = node.meta.get(MERGED, ())
-    found = node.copy() if node.parent is None or beside else node
-    found.meta.pop(MERGED, None)
-    value = Value(found, translator.columns[table][name], node)
-    return joined(value, [translator.columns[alias][column] for alias, column in beside])
+    return Value(
+        node.copy() if node.parent is None else node, translator.columns[table][name], node
+    )
 
 
 def _literal(translator: Translator, node: exp.Expr) -> Value:

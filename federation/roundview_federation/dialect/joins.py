@@ -158,18 +158,14 @@ class From:
                 for source in scope.sources.values()
             ]
             return sources, [
-                Entry(
-                    entry.name,
-                    tuple((real, placed[part]) for part in entry.parts),
-                    tuple((real, placed[part]) for part in entry.beside),
-                )
+                Entry(entry.name, tuple((real, placed[part]) for part in entry.parts))
                 for entry in scope.entries
             ]
         outputs = tuple(
             Output(
                 entry.name,
                 placed[entry.parts[0]]
-                if len(entry.parts) == 1 and not entry.beside
+                if len(entry.parts) == 1
                 else project(entry.node(), entry.name),
             )
             for entry in scope.entries
@@ -301,13 +297,12 @@ def _merge(
         ours = _one(left, name, join)
         theirs = _one(right, name, join)
         conditions.append(exp.EQ(this=ours.node(), expression=theirs.node()))
-        beside = ours.beside + theirs.beside
         if side == "RIGHT":
-            merged.append(Entry(name, theirs.parts, ours.parts + beside))
+            merged.append(Entry(name, theirs.parts))
         elif side == "FULL":
-            merged.append(Entry(name, ours.parts + theirs.parts, beside))
+            merged.append(Entry(name, ours.parts + theirs.parts))
         else:
-            merged.append(Entry(name, ours.parts, theirs.parts + beside))
+            merged.append(Entry(name, ours.parts))
     condition: exp.Expr | None = None
     for part in conditions:
         condition = part if condition is None else exp.And(this=condition, expression=part)

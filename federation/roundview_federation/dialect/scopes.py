@@ -18,8 +18,6 @@ from roundview_federation.dialect.refusal import (
 
 # What a question may write before a relation.
 SCHEMA = "c360"
-MERGED = "merged"
-"""Meta of a column that a join made one of several: what its type depends on as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +30,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One column that a bare name or a star finds; several parts are those of a full join.
-
-    `beside` are columns that a join by equal names made one with it: their types count too.
-    """
+    """One column that a bare name or a star finds; several parts are those of a full join."""
 
     name: str
     parts: tuple[tuple[str, str], ...]
-    beside: tuple[tuple[str, str], ...] = ()
 
     def node(self) -> exp.Expr:
         """Returns a new tree for it."""
         columns = [column(alias, name) for alias, name in self.parts]
-        if self.beside:
-            columns[0].meta[MERGED] = self.beside
         if len(columns) == 1:
             return columns[0]
         return exp.Coalesce(this=columns[0], expressions=columns[1:])
@@ -119,7 +111,7 @@ class Scope:
                     hint="write the relation before it",
                 )  # fmt: skip
             if found:
-                if len(found[0].parts) == 1 and not found[0].beside:
+                if len(found[0].parts) == 1:
                     return point(node, *found[0].parts[0])
                 return found[0].node()
         if any(name in scope.sources for scope in self.chain()):
