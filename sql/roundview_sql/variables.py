@@ -260,6 +260,7 @@ _VARIABLES: Final = (
         "debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning",
         "error")),
     Variable("cursor_tuple_fraction", "0.1", _text),
+    Variable("default_table_access_method", "heap", _text),
     Variable("default_transaction_deferrable", "off", _flag),
     Variable("default_transaction_isolation", "read committed", _LEVELS),
     Variable("enable_seqscan", "on", _flag),

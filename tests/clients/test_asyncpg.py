@@ -50,9 +50,9 @@ async def test_parameters_without_types(served: Served) -> None:
     async def told(connection: Connection) -> Any:
         found = []
         for text, value in (
-            ("SELECT ident FROM depot WHERE city = $1 ORDER BY 1", "Oslo"),
+            ("SELECT ident FROM depot WHERE city = $1 ORDER BY 1", "Ulm"),
             ("SELECT ident FROM depot WHERE grade >= $1 ORDER BY 1", 1),
-            ("SELECT ident FROM depot WHERE city = ANY($1) ORDER BY 1", ["Oslo", "Bern"]),
+            ("SELECT ident FROM depot WHERE city = ANY($1) ORDER BY 1", ["Ulm", "Bad Tölz"]),
             ("SELECT ident FROM depot WHERE opened < $1 ORDER BY 1", date(2022, 1, 1)),
             ("SELECT ident FROM depot WHERE budget > $1 ORDER BY 1", Decimal("10.5")),
             (

@@ -37,7 +37,7 @@ async def test_parameters(served: Served) -> None:
     def told(connection: pg8000.native.Connection) -> Any:
         few = connection.run(f"{ALL} LIMIT :most", most=5)
         text = "SELECT ident FROM depot WHERE city = :city OR opened > :day ORDER BY 1"
-        return few, connection.run(text, city="Oslo", day=date(2023, 1, 1))
+        return few, connection.run(text, city="Ulm", day=date(2023, 1, 1))
 
     await alike_at(served, lambda place: asked(place, told))
 

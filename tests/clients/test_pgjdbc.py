@@ -32,7 +32,7 @@ async def told(
 
     def asked(place: Place) -> dict[str, list[str]]:
         said = run(
-            "java", "-Duser.timezone=UTC", "-XX:TieredStopAtLevel=1", "-cp", path, "Asked",
+            "java", "-Duser.timezone=UTC", "-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8", "-XX:TieredStopAtLevel=1", "-cp", path, "Asked",
             str(place.port), place.user, place.password, place.database,
         )  # fmt: skip
         seen: dict[str, list[str]] = defaultdict(list)
@@ -42,7 +42,16 @@ async def told(
         return dict(seen)
 
     await asyncio.to_thread(
-        run, "javac", "-proc:none", "-cp", str(obtaining.jdbc_driver()), "-d", folder, SOURCE
+        run,
+        "javac",
+        "-proc:none",
+        "-encoding",
+        "UTF-8",
+        "-cp",
+        str(obtaining.jdbc_driver()),
+        "-d",
+        folder,
+        SOURCE,
     )
     ours, theirs = await asyncio.gather(
         *(asyncio.to_thread(asked, place) for place in served.places)

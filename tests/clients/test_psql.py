@@ -45,8 +45,46 @@ async def test_rows(served: Served, command: str) -> None:
 
 
 async def test_gdesc(served: Served) -> None:
-    shown, *_ = await says_the_same(served, "SELECT ident AS a, city FROM depot \\gdesc")
-    assert shown == "a|bigint\ncity|text\n"
+    asked = "SELECT ident AS a, city, budget, opened FROM depot \\gdesc"
+    ours, theirs = await asyncio.gather(typed(served.ours, asked), typed(served.theirs, asked))
+    assert ours == theirs
+    assert ours[0] == "a|bigint\ncity|text\nbudget|numeric(12,2)\nopened|date\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "\\d", "\\d+", "\\d depot", "\\d+ depot", "\\d c360.badge", "\\dt", "\\dt+ c360.*", "\\dv", "\\dm",
+        "\\ds", "\\di", "\\di+", "\\dE", "\\dn", "\\dn+", "\\df", "\\da", "\\dT", "\\dT+",
+        "\\du", "\\du+", "\\dp", "\\ddp", "\\drds", "\\dd", "\\db", "\\dc", "\\dC", "\\dD", "\\dconfig",
+        "\\des", "\\deu", "\\det", "\\dew", "\\dF", "\\dFd", "\\dFp", "\\dFt", "\\dg", "\\dl", "\\dL",
+        "\\do =", "\\dO", "\\dP", "\\dRp", "\\dRs", "\\dx", "\\dX", "\\dy", "\\dA", "\\dAc", "\\dAf",
+        "\\dAo", "\\dAp", "\\l", "\\l+", "\\z", "\\conninfo", "\\encoding", "\\sv nothing",
+    ],
+)  # fmt: skip
+async def test_backslash_commands(served: Served, command: str) -> None:
+    shown, code, complains = await typed(served.ours, command)
+    theirs = await typed(served.theirs, command.replace("c360", "public"))
+    if command in ("\\di", "\\di+"):
+        # Only our relations have keys.
+        assert (code, complains) == (0, False)
+    else:
+        assert (code, complains) == theirs[1:], shown
+    if command in ("\\d", "\\dt"):
+        assert "c360|depot" in shown
+
+
+async def typed(dsn: str, text: str) -> tuple[str, int, bool]:
+    """Returns what psql writes of lines that are typed, its exit code, and whether it complains."""
+    run = await asyncio.to_thread(
+        subprocess.run,
+        ["psql", "-X", "-At", "--set", "ON_ERROR_STOP=1", dsn],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    return run.stdout, run.returncode, bool(run.stderr)
 
 
 @pytest.mark.parametrize("count", ["1", "3", "1000"])

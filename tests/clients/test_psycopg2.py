@@ -34,7 +34,7 @@ async def test_parameters(served: Served) -> None:
     def told(cursor: Any) -> Any:
         found = []
         for text, values in (
-            ("SELECT ident FROM depot WHERE city = ANY(%s) ORDER BY 1", (["Oslo", "Riga"],)),
+            ("SELECT ident FROM depot WHERE city = ANY(%s) ORDER BY 1", (["Ulm", "São Paulo"],)),
             ("SELECT ident FROM depot WHERE opened > %s ORDER BY 1", (date(2020, 1, 1),)),
             ("SELECT ident FROM depot WHERE budget > %s ORDER BY 1", (Decimal("10.5"),)),
             ("SELECT ident FROM depot WHERE active = %s AND code <> %s ORDER BY 1", (True, "x'y")),

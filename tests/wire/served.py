@@ -17,6 +17,7 @@ from tests.sql.stores import Servers
 
 from roundview_federation.federation import Federation
 from roundview_sql.admission import Limits
+from roundview_sql.metadata.catalog import PostgresCatalog
 from roundview_sql.server import SqlServer
 
 
@@ -88,7 +89,8 @@ async def serving(
     """Serves a federation on a free port of this machine."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = SqlServer(federation, listener, limits=limits)
+    metadata = PostgresCatalog(lambda: federation.catalog)
+    server = SqlServer(federation, listener, limits=limits, metadata=metadata)
     await server.start()
     try:
         yield server, listener.getsockname()[1]

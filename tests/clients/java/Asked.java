@@ -87,7 +87,7 @@ public class Asked {
             + " AND active = ? ORDER BY 1 LIMIT ?";
     try (PreparedStatement asked = connection.prepareStatement(text)) {
       asked.setLong(1, 1);
-      asked.setString(2, "Bern");
+      asked.setString(2, "Bad Tölz");
       asked.setBigDecimal(3, new BigDecimal("100000.50"));
       asked.setDate(4, Date.valueOf("2001-02-03"));
       asked.setBoolean(5, true);
@@ -102,7 +102,7 @@ public class Asked {
     try (PreparedStatement asked =
         connection.prepareStatement("SELECT ident FROM depot WHERE opened >= ? AND city = ANY (?) ORDER BY 1")) {
       asked.setObject(1, LocalDate.of(1990, 1, 1));
-      asked.setArray(2, connection.createArrayOf("text", new String[] {"Oslo", "Riga"}));
+      asked.setArray(2, connection.createArrayOf("text", new String[] {"Ulm", "São Paulo"}));
       tellRows("parameters", asked.executeQuery());
     }
   }

@@ -12,9 +12,9 @@ const parts = {
   parameters: async (client) => {
     const found = [];
     for (const [text, values] of [
-      ["SELECT ident FROM depot WHERE city = $1 ORDER BY 1", ["Oslo"]],
+      ["SELECT ident FROM depot WHERE city = $1 ORDER BY 1", ["Ulm"]],
       ["SELECT ident FROM depot WHERE ident = $1", [3]],
-      ["SELECT ident FROM depot WHERE city = ANY($1) ORDER BY 1", [["Oslo", "Riga"]]],
+      ["SELECT ident FROM depot WHERE city = ANY($1) ORDER BY 1", [["Ulm", "São Paulo"]]],
       ["SELECT ident FROM depot WHERE opened > $1 ORDER BY 1", ["2022-01-01"]],
       ["SELECT ident FROM depot WHERE active = $1 ORDER BY 1", [true]],
       ["SELECT ident FROM depot WHERE budget > $1 ORDER BY 1 LIMIT $2", ["10.5", 3]],

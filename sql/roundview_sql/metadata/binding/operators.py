@@ -46,7 +46,12 @@ class Operators:
 
     def bind(self, node: exp.Expr, scope: Scope) -> Typed | None:
         """Returns what an operator gives, None for what is none."""
-        found = self._bound(node, scope)
+        if isinstance(node, exp.Escape) and isinstance(node.this, _PATTERNS):
+            escape = self._bind(node.expression, scope).node
+            node = node.this
+            found: Typed | None = self._like(node, scope, escape)
+        else:
+            found = self._bound(node, scope)
         if found is not None and node.args.get("negate"):
             return Typed(_paren(exp.Not(this=_paren(found.node))), codes.BOOL)
         return found
@@ -166,11 +171,11 @@ class Operators:
         )
         return Typed(_paren(exp.Between(this=value.node, low=low, high=high)), codes.BOOL)
 
-    def _like(self, node: exp.Expr, scope: Scope) -> Typed:
+    def _like(self, node: exp.Expr, scope: Scope, escape: exp.Expr | None = None) -> Typed:
         left, right = self._texts(node, scope)
         made: exp.Expr = type(node)(this=left, expression=right)
         # PostgreSQL escapes with a backslash unless another sign is named.
-        return Typed(_paren(exp.Escape(this=made, expression=text("\\"))), codes.BOOL)
+        return Typed(_paren(exp.Escape(this=made, expression=escape or text("\\"))), codes.BOOL)
 
     def _regular(self, node: exp.Expr, scope: Scope) -> Typed:
         left, right = self._texts(node, scope)
