@@ -29,7 +29,6 @@ from roundview_federation.rewrite.trino.convert import (
     converted,
     literal,
     text_of,
-    wrong,
 )
 from roundview_federation.rewrite.unfold import Unfolded
 
@@ -151,14 +150,13 @@ class Fields:
             is_text = convert is not None and isinstance(value, str)
             return literal(convert(value) if is_text and convert else value, type_)
 
-        otherwise = wrong() if mapping.otherwise is None else typed(mapping.otherwise)
         arms = [exp.If(this=is_null(node), true=typed(mapping.null_code))]
         text = text_of(node, own)
         arms += [
             exp.If(this=exp.EQ(this=text.copy(), expression=string(code)), true=typed(value))
             for code, value in (mapping.codes or {}).items()
         ]
-        return exp.Case(ifs=arms, default=otherwise)
+        return exp.Case(ifs=arms, default=typed(mapping.otherwise))
 
     def _owner(self, alternatives: tuple[PersonKey, ...]) -> exp.Expr:
         keys = [self.key_text(one) for one in alternatives]
