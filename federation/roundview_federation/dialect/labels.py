@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from roundview_federation.dialect.scopes import folded
@@ -63,37 +66,56 @@ _TYPES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a dialect names by itself: what it looks through, how names are folded, all others."""
+
+    wrappers: tuple[type[exp.Expr], ...]
+    folded: Callable[[exp.Expr], str]
+    type_name: Callable[[exp.Expr], str]
+    other: Callable[[exp.Expr], tuple[str, int]]
+
+
 def label(node: exp.Expr) -> str:
     """Returns the name of a projection: `?column?`, `count`, `case`, `int4` …"""
+    return labelled(node, _NAMING)
+
+
+def labelled(node: exp.Expr, naming: Naming) -> str:
+    """Returns the name of a projection as a dialect names it."""
     if isinstance(node, exp.Alias):
-        return folded(node.args["alias"])
-    return _figured(node)[0]
+        return naming.folded(node.args["alias"])
+    return figured(node, naming)[0]
 
 
-def _figured(node: exp.Expr) -> tuple[str, int]:
+def figured(node: exp.Expr, naming: Naming) -> tuple[str, int]:
     """Returns a name and how good it is: 0 none, 1 that of a type or CASE, 2 a real one."""
     if isinstance(node, exp.Column):
-        return folded(node.this), 2
-    if isinstance(node, (exp.Paren, exp.Window, exp.Filter, exp.WithinGroup)):
-        return _figured(node.this)
-    if isinstance(node, exp.Anonymous):
-        return "btrim" if node.this == "trim" else str(node.this), 2
+        return naming.folded(node.this), 2
+    if isinstance(node, naming.wrappers):
+        return figured(node.this, naming)
     if isinstance(node, exp.Cast):
-        name, strength = _figured(node.this)
-        return (name, strength) if strength > 1 else (_type_name(node.args["to"]), 1)
+        name, strength = figured(node.this, naming)
+        return (name, strength) if strength > 1 else (naming.type_name(node.args["to"]), 1)
     if isinstance(node, exp.Case):
         default = node.args.get("default")
-        name, strength = _figured(default) if default is not None else ("", 0)
+        name, strength = figured(default, naming) if default is not None else ("", 0)
         return (name, strength) if strength > 1 else ("case", 1)
-    if isinstance(node, exp.Trim):
-        return _TRIMS.get(str(node.args.get("position")), "btrim"), 2
     if isinstance(node, exp.Subquery):
         inner = node.this
         while isinstance(inner, (exp.SetOperation, exp.Subquery)):
             inner = inner.this
         if isinstance(inner, exp.Select) and inner.expressions:
-            return label(inner.expressions[0]), 2
+            return labelled(inner.expressions[0], naming), 2
         return UNNAMED, 0
+    return naming.other(node)
+
+
+def _called(node: exp.Expr) -> tuple[str, int]:
+    if isinstance(node, exp.Anonymous):
+        return "btrim" if node.this == "trim" else str(node.this), 2
+    if isinstance(node, exp.Trim):
+        return _TRIMS.get(str(node.args.get("position")), "btrim"), 2
     name = _CALLS.get(type(node), "")
     return (name, 2) if name else (UNNAMED, 0)
 
@@ -104,3 +126,6 @@ def _type_name(to: exp.Expr) -> str:
         return _type_name(to.expressions[0])
     known = _TYPES.get(kind) if isinstance(kind, exp.DType) else None
     return known or str(getattr(kind, "value", kind)).lower()
+
+
+_NAMING = Naming((exp.Paren, exp.Window, exp.Filter, exp.WithinGroup), folded, _type_name, _called)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from roundview_federation.dialect.labels import UNNAMED
+from roundview_federation.dialect.labels import UNNAMED, Naming, figured, labelled
 from roundview_sql.metadata.binding.calls import call_of
 from roundview_sql.metadata.binding.typed import folded
 
@@ -23,34 +23,13 @@ _WRITTEN = {
 
 def label(node: exp.Expr) -> str:
     """Returns the name of a projection: `?column?`, `count`, `case`, `int4` …"""
-    if isinstance(node, exp.Alias):
-        return folded(node.args["alias"])
-    return _figured(node)[0]
+    return labelled(node, _NAMING)
 
 
-def _figured(node: exp.Expr) -> tuple[str, int]:
-    """Returns a name and how good it is: 0 none, 1 that of a type or CASE, 2 a real one."""
-    if isinstance(node, exp.Column):
-        return folded(node.this), 2
-    if isinstance(node, exp.Paren | exp.Window | exp.Filter | exp.Collate | exp.Bracket):
-        return _figured(node.this)
+def _called(node: exp.Expr) -> tuple[str, int]:
     if isinstance(node, exp.Dot):
         right = node.expression
-        return _figured(right) if isinstance(right, exp.Func) else (folded(right), 2)
-    if isinstance(node, exp.Cast):
-        name, strength = _figured(node.this)
-        return (name, strength) if strength > 1 else (_type_name(node.args["to"]), 1)
-    if isinstance(node, exp.Case):
-        default = node.args.get("default")
-        name, strength = _figured(default) if default is not None else ("", 0)
-        return (name, strength) if strength > 1 else ("case", 1)
-    if isinstance(node, exp.Subquery):
-        inner = node.this
-        while isinstance(inner, exp.SetOperation | exp.Subquery):
-            inner = inner.this
-        if isinstance(inner, exp.Select) and inner.expressions:
-            return label(inner.expressions[0]), 2
-        return UNNAMED, 0
+        return figured(right, _NAMING) if isinstance(right, exp.Func) else (folded(right), 2)
     written = _WRITTEN.get(type(node))
     if written:
         return written, 2
@@ -72,3 +51,8 @@ def _type_name(to: exp.Expr) -> str:
         return folded(named.expression if isinstance(named, exp.Dot) else named)
     known = _SPELLED.get(kind) if isinstance(kind, exp.DType) else None
     return known or str(getattr(kind, "value", kind)).lower()
+
+
+_NAMING = Naming(
+    (exp.Paren, exp.Window, exp.Filter, exp.Collate, exp.Bracket), folded, _type_name, _called
+)
